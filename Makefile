@@ -1,0 +1,55 @@
+# The course's commands. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab corpus recording export lock clean
+
+help:  ## list these targets
+	@echo "make book       set up, run every chapter on the real corpus, render the book"
+	@echo "make test       set up and pass every test (builds the book too)"
+	@echo "make lab        open the chapters in JupyterLab"
+	@echo "make corpus     get the plays and check every byte"
+	@echo "make export     write feste/ from the notebooks, and clean their outputs"
+	@echo "make recording  train the tiny model again and replace data/recordings/tiny"
+	@echo "make lock       pin requirements.txt anew (needs uv)"
+	@echo "make clean      remove the book and its execution cache"
+
+$(READY): requirements.txt requirements-corpus.txt pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(0 if sys.version_info >= (3, 11) else 'Feste needs Python 3.11 or later; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): a minute or two the first time."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-corpus.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PYTHON) -c "import pathlib; pathlib.Path('$(READY)').touch()"
+
+corpus: $(READY)
+	$(BIN)/feste data
+
+book: corpus
+	$(BIN)/python book/build.py
+
+test: book
+	$(BIN)/nbdev_test --n_workers 2 --do_print
+	$(BIN)/python -m pytest tests
+
+lab: corpus
+	$(BIN)/jupyter lab nbs
+
+export: $(READY)
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+
+recording: corpus
+	$(BIN)/python -c "import shutil; shutil.rmtree('data/runs/recording', ignore_errors=True)"
+	$(BIN)/feste train data/runs/recording --preset tiny
+	$(BIN)/feste record data/runs/recording data/recordings/tiny
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra tools -o requirements.txt pyproject.toml
+
+clean:
+	$(PYTHON) -c "import shutil; shutil.rmtree('book/_build', ignore_errors=True)"
