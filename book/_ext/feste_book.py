@@ -1,0 +1,134 @@
+"""What the book adds to Sphinx: it reads nbdev's directives, and brings the package's widgets to pages without a kernel.
+
+Jupyter Book prints `#| export` as it stands and `#| hide` hides nothing. Before myst-nb sees a notebook, its JSON is
+rewritten here: directive lines go, hidden cells are tagged, and each exported cell is told apart with its module's name.
+"""
+import hashlib
+import json
+import re
+from pathlib import Path
+
+DIRECTIVE = re.compile(r"^#\s*\|\s*(\S+)\s*(.*)$")
+TAGS = {
+    "hide": "remove-cell",
+    "hide_input": "remove-input",
+    "hide_output": "remove-output",
+    "default_exp": "remove-cell",
+    "eval: false": "skip-execution",
+    "echo: false": "remove-input",
+}
+EXPORTS = {"export", "exports", "exporti"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def directives(source: str) -> tuple[list[str], str]:
+    "A cell's nbdev directives and its source without them."
+    found, rest = [], source.splitlines(keepends=True)
+    while rest and (m := DIRECTIVE.match(rest[0].strip())):
+        found.append(f"{m[1]} {m[2]}".strip())
+        rest.pop(0)
+    return found, "".join(rest)
+
+
+def rewrite(notebook: dict) -> dict:
+    "A notebook with directives turned into what myst-nb understands."
+    cells, module = [], None
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            cells.append(cell)
+            continue
+        found, source = directives("".join(cell["source"]))
+        tags = set(cell["metadata"].get("tags", []))
+        for d in found:
+            name, _, value = d.partition(" ")
+            if name == "default_exp":
+                module = value
+            tag = TAGS.get(d) or TAGS.get(name)
+            if tag:
+                tags.add(tag)
+        if any(d.split()[0] in EXPORTS for d in found) and "remove-cell" not in tags:
+            target = next((d.split()[1] for d in found if d.split()[0] in EXPORTS and len(d.split()) > 1), module)
+            cells.append(label(target))
+        cells.append(cell | {"source": source, "metadata": cell["metadata"] | ({"tags": sorted(tags)} if tags else {})})
+    return notebook | {"cells": cells}
+
+
+def label(module: str) -> dict:
+    "A line above an exported cell that says which module it goes to."
+    text = f'<p class="feste-export" title="This cell is part of the package">feste/{module.replace(".", "/")}.py</p>'
+    return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+
+def fingerprint(root: Path) -> str:
+    "A hash of all that a chapter's results depend on besides its own cells: the package, the data's record, the pinned versions."
+    files = [*sorted((root / "feste").glob("*.py")), *sorted((root / "data" / "recordings").rglob("*.*")), root / "data" / "manifest.json", root / "requirements.txt"]
+    digest = hashlib.sha256()
+    for f in files:
+        if f.is_file():
+            digest.update(f.relative_to(root).as_posix().encode() + f.read_bytes())
+    return digest.hexdigest()
+
+
+def on_source_read(app, docname: str, source: list[str]) -> None:
+    if not app.env.doc2path(docname).endswith(".ipynb"):
+        return
+    notebook = rewrite(json.loads(source[0]))
+    # The execution cache looks at code cells and the kernel's description: through the latter, a changed package re-runs the chapters.
+    notebook["metadata"].setdefault("kernelspec", {})["feste"] = app.config.feste_fingerprint
+    source[0] = json.dumps(notebook)
+
+
+def on_env_get_outdated(app, env, added, changed, removed) -> set[str]:
+    "Read all notebooks again when what they depend on has changed."
+    if getattr(env, "feste_fingerprint", None) == app.config.feste_fingerprint:
+        return set()
+    env.feste_fingerprint = app.config.feste_fingerprint
+    return {d for d in env.found_docs if env.doc2path(d).endswith(".ipynb")}
+
+
+def classic(name: str, module: str) -> str:
+    "An ES module with one default export as a plain script, so that pages opened from disk can run it too."
+    if module.count("export default") != 1 or re.search(r"^import ", module, re.M):
+        raise ValueError(f"{name}.js needs exactly one `export default` and no imports")
+    return f"festeWidgets[{json.dumps(name)}] = (() => {{\n{module.replace('export default', 'return')}\n}})();\n"
+
+
+HOST = """// Built from feste/static/*.js: the same widgets as in Jupyter, given their saved state and no kernel.
+const festeWidgets = {};
+%s
+document.addEventListener("DOMContentLoaded", () => {
+  for (const el of document.querySelectorAll(".feste-widget")) {
+    const state = JSON.parse(el.querySelector("script[type='application/json']").textContent);
+    const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {}, off() {} };
+    festeWidgets[el.dataset.widget].render({ model, el });
+  }
+});
+"""
+
+
+def on_builder_inited(app) -> None:
+    "Write the widgets' scripts and styles where the pages find them."
+    if app.builder.format != "html":
+        return
+    out, static = Path(app.outdir) / "_static", ROOT / "feste" / "static"
+    out.mkdir(parents=True, exist_ok=True)
+    modules = "".join(classic(f.stem, f.read_text(encoding="utf-8")) for f in sorted(static.glob("*.js")))
+    (out / "feste_widgets.js").write_text(HOST % modules, encoding="utf-8")
+    (out / "feste_widgets.css").write_text("".join(f.read_text(encoding="utf-8") for f in sorted(static.glob("*.css"))), encoding="utf-8")
+
+
+def on_page_context(app, pagename, templatename, context, doctree) -> None:
+    "Leave out scripts that would come from another host; the book is whole without them."
+    context["script_files"] = [s for s in context["script_files"] if "//" not in str(getattr(s, "filename", s) or "")]
+
+
+def setup(app) -> dict:
+    app.add_config_value("feste_fingerprint", fingerprint(ROOT), "")
+    app.connect("source-read", on_source_read)
+    app.connect("env-get-outdated", on_env_get_outdated)
+    app.connect("builder-inited", on_builder_inited)
+    app.connect("html-page-context", on_page_context, priority=900)
+    app.add_js_file("feste_widgets.js")
+    app.add_css_file("feste_widgets.css")
+    app.add_css_file("feste.css")
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
