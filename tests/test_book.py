@@ -1,0 +1,108 @@
+"""The rendered book, read in a real browser."""
+import json
+import re
+
+import pytest
+import yaml
+from conftest import HTML, ROOT
+
+
+def toc() -> list[str]:
+    "Every page that _toc.yml names."
+    whole = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [whole["root"], *(c["file"] for part in whole["parts"] for c in part["chapters"])]
+
+
+CHAPTERS = [f for f in toc() if f.startswith("nbs/")]
+
+
+@pytest.mark.parametrize("name", toc())
+def test_page_loads_clean(server, page, name):
+    page.goto(f"{server}/{name}.html", wait_until="networkidle")
+    assert page.locator("h1").count() == 1
+    assert page.troubles == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_chapter_reads_as_prose(server, page, name):
+    page.goto(f"{server}/{name}.html")
+    text = page.locator("main").inner_text()
+    assert not re.search(r"^\s*#\s*\|", text, re.M), "a directive is shown"
+    assert "default_exp" not in text
+    source = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
+    exported = sum("".join(c["source"]).startswith("#| export") for c in source["cells"])
+    assert page.locator(".feste-export").count() == exported > 0
+    assert page.locator("main .cell_output").count() > 0
+
+
+@pytest.mark.parametrize("name", toc())
+def test_pictures_have_words(server, page, name):
+    page.goto(f"{server}/{name}.html")
+    for svg in page.locator("figure.feste-figure svg").all(): assert len(svg.get_attribute("aria-label")) > 30
+    for img in page.locator("article img").all(): assert (img.get_attribute("alt") or "").strip()
+
+
+def test_every_number_in_prose_is_filled(server, page):
+    for name in CHAPTERS:
+        page.goto(f"{server}/{name}.html")
+        assert not re.search(r"\{glue", page.locator("main").inner_text()), name
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_loss_figure_follows_the_page(server, page, mode):
+    page.emulate_media(color_scheme=mode)
+    page.goto(f"{server}/nbs/06_training.html")
+    figure = page.locator("figure.feste-figure svg[aria-label^='Loss against training steps']")
+    assert figure.count() == 1
+    assert re.search(r"falls from 6\.\d\d at step 0 to \d\.\d\d at step 2000", figure.get_attribute("aria-label"))
+    ink = page.evaluate("s => getComputedStyle(s).color.match(/[\\d.]+/g).slice(0, 3).map(Number)", figure.element_handle())
+    assert (sum(ink) > 450) == (mode == "dark"), ink
+    box = figure.bounding_box()
+    assert box["width"] > 300 and box["height"] > 100
+
+
+def sampler(page):
+    widget = page.locator(".feste-sampler")
+    widget.wait_for()
+    return widget, widget.locator(".feste-answer")
+
+
+def test_sampler_answers_without_a_kernel(server, page):
+    page.goto(f"{server}/nbs/07_generation.html")
+    widget, answer = sampler(page)
+    assert answer.inner_text().startswith("HAMLET:")
+    seen = {answer.inner_text()}
+    temperatures = widget.locator("fieldset").nth(1).locator("input")
+    assert temperatures.count() == 5
+    temperatures.nth(0).focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")       # no mouse needed
+        seen.add(answer.inner_text())
+    assert len(seen) == 5
+    widget.locator("fieldset").nth(0).locator("input").nth(1).check()
+    assert answer.inner_text().startswith("To be, or not to be")
+    assert page.troubles == []
+
+
+def test_sampler_works_from_disk(book, page):
+    page.goto((HTML / "nbs" / "07_generation.html").as_uri())
+    widget, answer = sampler(page)
+    before = answer.inner_text()
+    widget.locator("fieldset").nth(1).locator("input").nth(4).check()
+    assert answer.inner_text() != before
+
+
+def test_sampler_reads_without_scripts(server, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{server}/nbs/07_generation.html")
+    assert page.locator(".feste-widget dt").count() == 10
+    context.close()
+
+
+def test_formulas_are_typeset(server, page):
+    page.goto(f"{server}/nbs/04_backprop.html", wait_until="networkidle")
+    page.locator("mjx-container").first.wait_for()
+    assert page.locator("mjx-container").count() > 10
+    assert page.locator("mjx-merror").count() == 0
+    assert page.troubles == []
