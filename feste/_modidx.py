@@ -77,6 +77,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                              'feste.plots.Shown.__init__': ('plots.html#shown.__init__', 'feste/plots.py'),
                              'feste.plots.Shown.__repr__': ('plots.html#shown.__repr__', 'feste/plots.py'),
                              'feste.plots.Shown._repr_mimebundle_': ('plots.html#shown._repr_mimebundle_', 'feste/plots.py'),
+                             'feste.plots.budget': ('plots.html#budget', 'feste/plots.py'),
                              'feste.plots.course_map': ('plots.html#course_map', 'feste/plots.py'),
                              'feste.plots.exports': ('plots.html#exports', 'feste/plots.py'),
                              'feste.plots.figure': ('plots.html#figure', 'feste/plots.py'),

@@ -125,7 +125,7 @@ def evaluate(
         n_bytes += int(size[row[1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #55ddf2fd
+# %% ../nbs/06_training.ipynb #0ee253cc
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -141,7 +141,7 @@ class Settings:
     clip: float = 1.0             # largest norm of the gradient
     seed: int = 0                 # of the initialisation and the batches
     log_every: int = 20           # steps
-    eval_every: int = 200         # steps
+    eval_every: int = 100         # steps
     eval_tokens: int = 16384      # about how many each evaluation predicts
     sample_every: int = 500       # steps
     checkpoint_every: int = 500   # steps

@@ -19,7 +19,7 @@ CHAPTERS = [f for f in toc() if f.startswith("nbs/")]
 @pytest.mark.parametrize("name", toc())
 def test_page_loads_clean(server, page, name):
     page.goto(f"{server}/{name}.html", wait_until="networkidle")
-    assert page.locator("h1").count() == 1
+    assert page.locator("article h1").count() == 1
     assert page.troubles == []
 
 

@@ -54,14 +54,15 @@ def test_widgets_become_plain_scripts():
 def test_a_failing_cell_fails_the_build(tmp_path, source, built):
     shutil.copytree(ROOT / "book", tmp_path / "book", ignore=shutil.ignore_patterns("_build", "__pycache__"))
     shutil.copytree(ROOT / "feste" / "static", tmp_path / "feste" / "static")
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\n")
+    (tmp_path / "nbs").mkdir()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: nbs/page\n")
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(source)],
                                   metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")))
-    nbformat.write(nb, tmp_path / "page.ipynb")
+    nbformat.write(nb, tmp_path / "nbs" / "page.ipynb")
     done = run(sys.executable, "book/build.py", cwd=tmp_path)
     said = done.stdout + done.stderr
     if built:
         assert done.returncode == 0, said[-3000:]
-        assert "42" in (tmp_path / "book" / "_build" / "html" / "page.html").read_text(encoding="utf-8") and "The book is ready" in said
+        assert "42" in (tmp_path / "book" / "_build" / "html" / "nbs" / "page.html").read_text(encoding="utf-8") and "The book is ready" in said
     else:
         assert done.returncode != 0 and "ZeroDivisionError" in said and "The book was NOT built" in said

@@ -48,15 +48,15 @@ def rewrite(notebook: dict) -> dict:
                 tags.add(tag)
         if any(d.split()[0] in EXPORTS for d in found) and "remove-cell" not in tags:
             target = next((d.split()[1] for d in found if d.split()[0] in EXPORTS and len(d.split()) > 1), module)
-            cells.append(label(target))
+            cells.append(label(target, len(cells)))
         cells.append(cell | {"source": source, "metadata": cell["metadata"] | ({"tags": sorted(tags)} if tags else {})})
     return notebook | {"cells": cells}
 
 
-def label(module: str) -> dict:
+def label(module: str, number: int) -> dict:
     "A line above an exported cell that says which module it goes to."
     text = f'<p class="feste-export" title="This cell is part of the package">feste/{module.replace(".", "/")}.py</p>'
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
+    return {"cell_type": "markdown", "id": f"label-{number}", "metadata": {}, "source": text}
 
 
 def fingerprint(root: Path) -> str:

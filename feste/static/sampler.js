@@ -38,9 +38,11 @@ function renderLive(model, el) {
       field("Tokens", inputs.length), field("Seed", inputs.seed), button,
     ),
   );
+  const say = (state, label) => { button.disabled = state; button.textContent = label; };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (model.get("busy")) return;
+    if (button.disabled) return;
+    say(true, "Waiting for Python…");
     for (const [name, input] of Object.entries(inputs))
       model.set(name, input.type === "number" ? Number(input.value) : input.value);
     model.set("asked", model.get("asked") + 1);
@@ -53,10 +55,7 @@ function renderLive(model, el) {
   });
   model.on("change:text", () => { answer.textContent = model.get("text"); });
   model.on("change:problem", () => { problem.textContent = model.get("problem"); });
-  model.on("change:busy", () => {
-    button.disabled = model.get("busy");
-    button.textContent = model.get("busy") ? "Writing…" : "Generate";
-  });
+  model.on("change:busy", () => (model.get("busy") ? say(true, "Writing…") : say(false, "Generate")));
   el.replaceChildren(form, problem, answer);
 }
 
