@@ -4,11 +4,13 @@
 __all__ = ['linear_bwd', 'check_gradient', 'embedding_bwd', 'layer_norm_bwd', 'gelu_bwd', 'attention_bwd', 'cross_entropy_bwd',
            'block_bwd', 'loss_bwd', 'loss_and_grads']
 
-# %% ../nbs/04_backprop.ipynb #8d218604
-__doc__ = """The reference model, backward: each layer's twin, the whole backward pass, and the gradient check.
+# %% ../nbs/04_backprop.ipynb #5fff78d1
+__doc__ = """The reference model, backward: each layer's twin, the whole backward pass,
+and the gradient check.
 
-Contract: `x_bwd(dy, cache, …)` takes the gradient of its output and the forward pass's cache, returns the
-gradient of its input, and *adds* to the parameter gradients it is given. Zeroing them is the caller's act.
+Contract: `x_bwd(dy, cache, …)` takes the gradient of its output and the forward pass's
+cache, returns the gradient of its input, and *adds* to the parameter gradients it is
+given. Zeroing them is the caller's act.
 """
 import math
 
@@ -29,10 +31,10 @@ def linear_bwd(
     db += dy.sum(0)
     return dy @ w.T
 
-# %% ../nbs/04_backprop.ipynb #91b0f052
+# %% ../nbs/04_backprop.ipynb #64604094
 def check_gradient(
     name: str,                # what is being checked, for the message
-    f,                        # () -> float: the loss, computed from the current content of x
+    f,                        # () -> float: the loss, from the current content of x
     x: np.ndarray,            # float64, any shape: varied in place and put back
     dx: np.ndarray,           # same shape: the gradient to check
     rng: np.random.Generator, # picks the entries
@@ -42,19 +44,27 @@ def check_gradient(
 ) -> float: # the largest relative error seen
     """Compare a gradient with central differences at random entries.
 
-    Relative to the larger of the entry and a hundredth of the array's largest. Raises `AssertionError` naming the entry, what was expected and what came.
+    Relative to the larger of the entry and a hundredth of the array's largest.
+    Raises `AssertionError` naming the entry, what was expected and what came.
     """
-    if x.dtype != np.float64: raise ValueError(f"{name} is {x.dtype}: central differences need float64")
+    if x.dtype != np.float64:
+        raise ValueError(f"{name} is {x.dtype}: central differences need float64")
     worst, scale = 0.0, np.abs(dx).max() / 100 + 1e-8
     for i in rng.choice(x.size, min(n, x.size), replace=False):
         at = np.unravel_index(i, x.shape)
         kept, ends = x[at], []
-        for step in (eps, -eps): x[at] = kept + step; ends.append(f())
+        for step in (eps, -eps):
+            x[at] = kept + step
+            ends.append(f())
         x[at] = kept
         expected, got = (ends[0] - ends[1]) / (2 * eps), dx[at]
         error = abs(expected - got) / max(abs(expected), abs(got), scale)
         if not error <= tol:
-            raise AssertionError(f"gradient of {name} at {tuple(map(int, at))}: expected {expected:.10g}, got {got:.10g} (relative error {error:.1e}, allowed {tol:.0e})")
+            raise AssertionError(
+                f"gradient of {name} at {tuple(map(int, at))}: "
+                f"expected {expected:.10g}, got {got:.10g} "
+                f"(relative error {error:.1e}, allowed {tol:.0e})"
+            )
         worst = max(worst, error)
     return worst
 
@@ -69,7 +79,7 @@ def embedding_bwd(
     np.add.at(dwte, ids, dx)
     dwpe[:len(ids)] += dx
 
-# %% ../nbs/04_backprop.ipynb #c29a4dab
+# %% ../nbs/04_backprop.ipynb #5522fb7f
 def layer_norm_bwd(
     dy: np.ndarray, # (T, C)
     cache: tuple,   # from `layer_norm_fwd`
@@ -81,27 +91,32 @@ def layer_norm_bwd(
     dw += (dy * xhat).sum(0)
     db += dy.sum(0)
     g = dy * w
-    return rstd * (g - g.mean(-1, keepdims=True) - xhat * (g * xhat).mean(-1, keepdims=True))
+    return rstd * (
+        g - g.mean(-1, keepdims=True) - xhat * (g * xhat).mean(-1, keepdims=True)
+    )
 
-# %% ../nbs/04_backprop.ipynb #4ac59ff5
+# %% ../nbs/04_backprop.ipynb #1d38b6f1
 def gelu_bwd(
     dy: np.ndarray, # any shape
     cache: tuple,   # from `gelu_fwd`
 ) -> np.ndarray: # same shape
     "dy times the derivative of the tanh form."
     x, t = cache
-    return dy * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (GELU_A * (1 + 3 * GELU_B * x * x)))
+    return dy * (
+        0.5 * (1 + t)
+        + 0.5 * x * (1 - t * t) * (GELU_A * (1 + 3 * GELU_B * x * x))
+    )
 
-# %% ../nbs/04_backprop.ipynb #99254514
+# %% ../nbs/04_backprop.ipynb #26e8ad79
 def attention_bwd(
     dy: np.ndarray, # (T, C)
     cache: tuple,   # from `attention_fwd`
 ) -> np.ndarray: # (T, 3C): gradient of queries, keys and values side by side
     "Back through the mix, the softmax and the scores, all heads at once."
-    q, k, v, shares = cache                                             # (H, T, hs) ×3, (H, T, T)
-    dy = split_heads(dy, len(q))                                        # (H, T, hs)
+    q, k, v, shares = cache                 # (H, T, hs) ×3, (H, T, T)
+    dy = split_heads(dy, len(q))            # (H, T, hs)
     dv = shares.transpose(0, 2, 1) @ dy
-    dshares = dy @ v.transpose(0, 2, 1)                                 # (H, T, T)
+    dshares = dy @ v.transpose(0, 2, 1)     # (H, T, T)
     dscores = shares * (dshares - (shares * dshares).sum(-1, keepdims=True))
     dscores *= q.dtype.type(1 / math.sqrt(q.shape[-1]))
     dq, dk = dscores @ k, dscores.transpose(0, 2, 1) @ q
@@ -119,7 +134,7 @@ def cross_entropy_bwd(
     dlogits[np.arange(len(targets)), targets] -= e.dtype.type(k)
     return dlogits
 
-# %% ../nbs/04_backprop.ipynb #4115db56
+# %% ../nbs/04_backprop.ipynb #0bda6d96
 def block_bwd(
     dx: np.ndarray,             # (T, C): gradient of the block's output
     cache: tuple,               # from `block_fwd`
@@ -128,8 +143,12 @@ def block_bwd(
 ) -> np.ndarray: # (T, C): gradient of the block's input
     "The block's twin, line by line in reverse."
     ln_1, c_attn, attn, attn_proj, ln_2, c_fc, gelu, mlp_proj = cache
-    linear = lambda dy, cache, name: linear_bwd(dy, cache, g[f"h.{i}.{name}.weight"], g[f"h.{i}.{name}.bias"])
-    norm = lambda dy, cache, name: layer_norm_bwd(dy, cache, g[f"h.{i}.{name}.weight"], g[f"h.{i}.{name}.bias"])
+    linear = lambda dy, cache, name: linear_bwd(
+        dy, cache, g[f"h.{i}.{name}.weight"], g[f"h.{i}.{name}.bias"]
+    )
+    norm = lambda dy, cache, name: layer_norm_bwd(
+        dy, cache, g[f"h.{i}.{name}.weight"], g[f"h.{i}.{name}.bias"]
+    )
     d = linear(dx, mlp_proj, "mlp.c_proj")      # (T, 4C)
     d = gelu_bwd(d, gelu)                       # (T, 4C)
     d = linear(d, c_fc, "mlp.c_fc")             # (T, C)
@@ -139,7 +158,7 @@ def block_bwd(
     d = linear(d, c_attn, "attn.c_attn")        # (T, C)
     return dx + norm(d, ln_1, "ln_1")
 
-# %% ../nbs/04_backprop.ipynb #0d9f4203
+# %% ../nbs/04_backprop.ipynb #68e1f29b
 def loss_bwd(
     cache: tuple,               # from `loss_fwd`
     p: dict[str, np.ndarray],   # parameters
@@ -153,7 +172,8 @@ def loss_bwd(
     g["lm_head.weight"] += dlogits.T @ x
     dx = dlogits @ p["lm_head.weight"]                                  # (T, C)
     dx = layer_norm_bwd(dx, ln_f, g["ln_f.weight"], g["ln_f.bias"])
-    for i in reversed(range(cfg.L)): dx = block_bwd(dx, blocks[i], g, i)
+    for i in reversed(range(cfg.L)):
+        dx = block_bwd(dx, blocks[i], g, i)
     embedding_bwd(dx, emb, g["wte.weight"], g["wpe.weight"])
 
 # %% ../nbs/04_backprop.ipynb #0eab2ebd

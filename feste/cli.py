@@ -15,59 +15,94 @@ import feste
 from . import data, generation, training
 from .model import PRESETS, preset
 
-# %% ../nbs/92_cli.ipynb #7c486dc2
+# %% ../nbs/92_cli.ipynb #c948aa26
 class _Plain(click.Group):
     "Errors that a user can mend are printed as one sentence, without a traceback."
     def invoke(self, ctx):
         try: return super().invoke(ctx)
-        except (ValueError, OSError, FloatingPointError) as e: raise click.ClickException(str(e)) from e
+        except (ValueError, OSError, FloatingPointError) as e:
+            raise click.ClickException(str(e)) from e
 
-@click.group(cls=_Plain, context_settings=dict(help_option_names=["-h", "--help"], show_default=True))
+@click.group(
+    cls=_Plain,
+    context_settings=dict(help_option_names=["-h", "--help"], show_default=True),
+)
 @click.version_option(feste.__version__)
 def main():
     "Feste: build a language model from nothing, and train it on Shakespeare."
 
-# %% ../nbs/92_cli.ipynb #1f84ede1
-_text = click.option("--text", type=click.Path(path_type=Path), help="A UTF-8 text file, or a folder of .txt files. Without it: the plays.")
+# %% ../nbs/92_cli.ipynb #fcfc059c
+_text = click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    help="A UTF-8 text file, or a folder of .txt files. Without it: the plays.",
+)
 
 @main.command("data")
 @_text
 def _data(text: Path | None):
     "Prepare the text and check every byte of it."
     corpus = data.load(text)
-    sizes = ", ".join(f"{s} {len(corpus.text(s).encode()):,} bytes" for s in ("train", "val", "test"))
-    click.echo(f"{corpus.name}: {len(corpus.documents)} documents, {sizes}; sha256 {corpus.sha256[:12]}…")
+    sizes = ", ".join(
+        f"{s} {len(corpus.text(s).encode()):,} bytes"
+        for s in ("train", "val", "test"))
+    click.echo(
+        f"{corpus.name}: {len(corpus.documents)} documents, {sizes}; "
+        f"sha256 {corpus.sha256[:12]}…")
     if text is None: click.echo(f"clean text in {data.home() / 'corpus'}")
 
-# %% ../nbs/92_cli.ipynb #7e8c5774
+# %% ../nbs/92_cli.ipynb #5b6043c6
 def _speak(run: training.Run) -> str:
     "The sample that a training run keeps."
-    return generation.generate(run.params, run.cfg, run.tokenizer, "HAMLET:\n", 80, np.random.default_rng(1), temperature=0.8)
+    return generation.generate(
+        run.params, run.cfg, run.tokenizer, "HAMLET:\n", 80, np.random.default_rng(1),
+        temperature=0.8)
 
 def _go(run: training.Run) -> None:
     "Train with a bar, and say what came out, or how to go on."
     try: training.train(run, speak=_speak)
     except KeyboardInterrupt as e:
-        click.echo(f"\nstopped after step {run.step} of {run.settings.steps}; nothing is lost. Go on with: feste resume {run.folder}" if str(e) else "\nstopped at once; the last checkpoint is kept")
+        click.echo(
+            f"\nstopped after step {run.step} of {run.settings.steps}; nothing is lost. "
+            f"Go on with: feste resume {run.folder}"
+            if str(e) else "\nstopped at once; the last checkpoint is kept")
         sys.exit(130)
     last = [r for r in training.read_metrics(run.folder) if r["val_loss"]][-1]
-    click.echo(f"validation loss {last['val_loss']:.3f} nats per token, {last['val_bits_per_byte']:.3f} bits per byte. Sample it: feste sample {run.folder}")
+    click.echo(
+        f"validation loss {last['val_loss']:.3f} nats per token, "
+        f"{last['val_bits_per_byte']:.3f} bits per byte. "
+        f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #93db93c1
+# %% ../nbs/92_cli.ipynb #96326751
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--preset", "name", type=click.Choice(list(PRESETS)), default="tiny", help="The model's size.")
+@click.option(
+    "--preset", "name", type=click.Choice(list(PRESETS)), default="tiny",
+    help="The model's size.")
 @click.option("--steps", type=click.IntRange(1), default=2000, help="Updates.")
 @click.option("--batch", type=click.IntRange(1), default=8, help="Sequences in a batch.")
 @click.option("--lr", type=float, default=3e-3, help="The largest learning rate.")
 @click.option("--seed", type=int, default=0, help="Of the initialisation and the batches.")
 @_text
-def _train(folder: Path, name: str, steps: int, batch: int, lr: float, seed: int, text: Path | None):
+def _train(
+    folder: Path,
+    name: str,
+    steps: int,
+    batch: int,
+    lr: float,
+    seed: int,
+    text: Path | None,
+):
     """Train a new model into FOLDER.
 
-    Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the result is the same as without the stop.
+    Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the
+    result is the same as without the stop.
     """
-    _go(training.create_run(folder, training.Settings(preset(name), steps=steps, batch=batch, lr=lr, seed=seed), data.load(text)))
+    _go(training.create_run(
+        folder,
+        training.Settings(preset(name), steps=steps, batch=batch, lr=lr, seed=seed),
+        data.load(text),
+    ))
 
 @main.command("resume")
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -76,19 +111,34 @@ def _resume(folder: Path, text: Path | None):
     "Go on with the run in FOLDER from its newest checkpoint."
     _go(training.resume_run(folder, data.load(text)))
 
-# %% ../nbs/92_cli.ipynb #af534f56
+# %% ../nbs/92_cli.ipynb #418cc158
 @main.command("sample")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--prompt", default="HAMLET:\n", show_default=False, help="Text to go on from.  [default: a line that says HAMLET:]")
+@click.option(
+    "--prompt", default="HAMLET:\n", show_default=False,
+    help="Text to go on from.  [default: a line that says HAMLET:]")
 @click.option("--length", type=click.IntRange(1), default=200, help="Tokens.")
 @click.option("--temperature", type=float, default=0.8, help="0 is the most careful.")
-@click.option("--top-k", type=int, default=None, help="Only the k best tokens may be chosen.")
-@click.option("--seed", type=int, default=None, help="For the same text again.  [default: another text each time]")
-def _sample(folder: Path, prompt: str, length: int, temperature: float, top_k: int | None, seed: int | None):
+@click.option(
+    "--top-k", type=int, default=None,
+    help="Only the k best tokens may be chosen.")
+@click.option(
+    "--seed", type=int, default=None,
+    help="For the same text again.  [default: another text each time]")
+def _sample(
+    folder: Path,
+    prompt: str,
+    length: int,
+    temperature: float,
+    top_k: int | None,
+    seed: int | None,
+):
     "Write with the model in FOLDER (a run or a recording)."
     p, cfg, tok = generation.load_model(folder)
     click.echo(prompt, nl=False)
-    for piece in generation.stream(p, cfg, tok, prompt, length, np.random.default_rng(seed), temperature, top_k): click.echo(piece, nl=False)
+    for piece in generation.stream(
+            p, cfg, tok, prompt, length, np.random.default_rng(seed), temperature, top_k):
+        click.echo(piece, nl=False)
     click.echo()
 
 @main.command("record")

@@ -4,11 +4,13 @@
 __all__ = ['manifest', 'home', 'raw_plays', 'clean', 'draw_splits', 'make_manifest', 'Document', 'Corpus', 'prepare', 'load',
            'overlap', 'pieces']
 
-# %% ../nbs/00_data.ipynb #497d1645
-__doc__ = """Texts with rights: the plays, their cleaning, their splits, and the manifest that pins every byte.
+# %% ../nbs/00_data.ipynb #850c7bcb
+__doc__ = """Texts with rights: the plays, their cleaning, their splits,
+and the manifest that pins every byte.
 
-Contract: `load()` returns a `Corpus` of documents, each in exactly one of the splits train, val and test.
-Nothing here uses the network. Text that differs from the manifest is refused.
+Contract: `load()` returns a `Corpus` of documents, each in exactly one of the splits
+train, val and test. Nothing here uses the network. Text that differs from the manifest
+is refused.
 """
 import hashlib, importlib.metadata, importlib.resources, json, os, re
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-# %% ../nbs/00_data.ipynb #f7d4086d
+# %% ../nbs/00_data.ipynb #4587cae2
 def _package_file(name: str) -> Path:
     "A data file of the course: inside the installed package, or in the checkout's `data/`."
     package = Path(str(importlib.resources.files("feste")))
@@ -25,17 +27,21 @@ def _package_file(name: str) -> Path:
     return installed if installed.exists() else checkout
 
 def manifest() -> dict:
-    "The record of the embedded corpus: source, licence, and for each play its genre, hashes, sizes and splits."
+    "The embedded corpus on record: source, licence; each play's genre, hashes and splits."
     return json.loads(_package_file("manifest.json").read_text(encoding="utf-8"))
 
-# %% ../nbs/00_data.ipynb #411eb6b1
+# %% ../nbs/00_data.ipynb #78b846a0
 def home() -> Path:
-    "The folder for corpora, caches and runs: `FESTE_HOME` if set, else the checkout's `data/`, else the user's data folder."
+    """The folder for corpora, caches and runs.
+
+    `FESTE_HOME` if set, else the checkout's `data/`, else the user's data folder.
+    """
     if os.environ.get("FESTE_HOME"): return Path(os.environ["FESTE_HOME"])
     checkout = _package_file("manifest.json").parent
-    return checkout if checkout.name == "data" else platformdirs.user_data_path("feste", appauthor=False)
+    return (checkout if checkout.name == "data"
+            else platformdirs.user_data_path("feste", appauthor=False))
 
-# %% ../nbs/00_data.ipynb #b75c2796
+# %% ../nbs/00_data.ipynb #d45a7edc
 def raw_plays() -> dict[str, bytes]: # {"genre/play": the Markdown file's bytes}
     """The plays as the source package ships them.
 
@@ -46,18 +52,23 @@ def raw_plays() -> dict[str, bytes]: # {"genre/play": the Markdown file's bytes}
     except importlib.metadata.PackageNotFoundError: files = []
     plays = [f for f in files if f.match("plays/*/*.md")]
     if not plays:
-        raise FileNotFoundError(f"the plays are not installed: run `{source['install']}` (or `make corpus` in a checkout), then try again")
-    return {f"{f.parent.name}/{f.stem}": f.locate().read_bytes() for f in sorted(plays, key=str)}
+        raise FileNotFoundError(
+            f"the plays are not installed: run `{source['install']}` "
+            "(or `make corpus` in a checkout), then try again")
+    return {f"{f.parent.name}/{f.stem}": f.locate().read_bytes()
+            for f in sorted(plays, key=str)}
 
-# %% ../nbs/00_data.ipynb #7703bfd7
+# %% ../nbs/00_data.ipynb #33e40cff
 _HEADING = re.compile(r"#+ +(.+)|(EPILOGUE)")   # one epilogue lost its mark in the source
 
-def _heading(block: str) -> str | None: # the heading's text, or None if the block is no heading
+def _heading(
+    block: str,
+) -> str | None: # the heading's text, or None if the block is no heading
     "The text of a heading block."
     m = _HEADING.fullmatch(block)
     return (m[1] or m[2]).strip() if m else None
 
-# %% ../nbs/00_data.ipynb #48556947
+# %% ../nbs/00_data.ipynb #da3ad22d
 _MARKS = re.compile(r"[_*\[\]]+")
 
 def _direction(lines: list[str]) -> str: # "[one line]"
@@ -66,44 +77,54 @@ def _direction(lines: list[str]) -> str: # "[one line]"
     return f"[{text}]"
 
 def _plain(line: str) -> str: # the line without marks
-    "A spoken line; marks inside it (an editor's insertions) are dropped and their words kept."
+    "A spoken line; marks of an editor's insertions are dropped and their words kept."
     return _MARKS.sub("", line).replace("  ", " ").strip()
 
-# %% ../nbs/00_data.ipynb #14dfd3b5
+# %% ../nbs/00_data.ipynb #5e788edb
 def _block(block: str) -> str: # clean lines
     "A paragraph: its speaker, its directions and its spoken lines, one a line."
-    out, open_ = [], []                         # `open_` collects the lines of an unfinished direction
+    out, open_ = [], []     # `open_` collects the lines of an unfinished direction
     for line in map(str.strip, block.splitlines()):
         speaker = re.fullmatch(r"\*\*(.+)\*\*", line)
-        if speaker and not open_: out.append(f"{speaker[1]}:")
+        if speaker and not open_:
+            out.append(f"{speaker[1]}:")
         elif open_ or re.match(r"_|\*?\[", line):
             open_.append(line)
-            if line[-1] in "_*]": out.append(_direction(open_)); open_ = []
-        else: out.append(_plain(line))
+            if line[-1] in "_*]":
+                out.append(_direction(open_))
+                open_ = []
+        else:
+            out.append(_plain(line))
     if open_: out.append(_direction(open_))
     return "\n".join(out)
 
-# %% ../nbs/00_data.ipynb #9c12e588
+# %% ../nbs/00_data.ipynb #50606775
 def clean(markdown: str) -> list[str]: # the scenes, in order
     "One play's Markdown turned into plain scenes in the documented format."
     text = re.sub(r"\\(.)", r"\1", markdown).replace("\u2014", "--").replace("& c.", "&c.")
     scenes, act = [], []
     for block in re.split(r"\n\s*\n", text.strip()):
         heading = _heading(block)
-        if heading is None and not scenes: raise ValueError(f"text before the first scene: {block[:60]!r}")
-        if heading is None: scenes[-1].append(_block(block))
-        elif block.startswith("# ") and not scenes and not act: continue            # the title
-        elif re.match("ACT |PROLOGUE$", heading) and block.startswith(("## ", "#### ")): act = [heading]
-        else: scenes.append(act + [heading]); act = []
+        if heading is None and not scenes:
+            raise ValueError(f"text before the first scene: {block[:60]!r}")
+        if heading is None:
+            scenes[-1].append(_block(block))
+        elif block.startswith("# ") and not scenes and not act:
+            continue                                                # the title
+        elif re.match("ACT |PROLOGUE$", heading) and block.startswith(("## ", "#### ")):
+            act = [heading]
+        else:
+            scenes.append(act + [heading])
+            act = []
     return ["\n\n".join(s) for s in scenes]
 
-# %% ../nbs/00_data.ipynb #9918a415
+# %% ../nbs/00_data.ipynb #6343570b
 def draw_splits(
-    groups: list[str],          # the genre of each document
-    rng: np.random.Generator,   # decides who is held back
-    share: float = 0.05,        # of each genre, for validation, and as much again for the test
+    groups: list[str],        # the genre of each document
+    rng: np.random.Generator, # decides who is held back
+    share: float = 0.05,      # of each genre, for validation; as much again for the test
 ) -> list[str]: # "train", "val" or "test" for each document
-    "Hold back whole documents, the same share of every group and at least one for each split."
+    "Hold back whole documents: of every group the same share, and at least one a split."
     splits = np.array(["train"] * len(groups), dtype=object)
     for g in sorted(set(groups)):
         members = rng.permutation([i for i, x in enumerate(groups) if x == g])
@@ -111,7 +132,7 @@ def draw_splits(
         splits[members[:n]], splits[members[n:2 * n]] = "val", "test"
     return list(splits)
 
-# %% ../nbs/00_data.ipynb #7d05a155
+# %% ../nbs/00_data.ipynb #2d32eed0
 def _sha256(data: bytes) -> str: return hashlib.sha256(data).hexdigest()
 
 def make_manifest(
@@ -119,25 +140,31 @@ def make_manifest(
     source: dict,           # where the files come from, and under which licence
     seed: int = 1616,       # for the splits
 ) -> dict:
-    "Clean every play and record its title, genre, hashes, sizes, and which of its scenes are held back."
+    "Clean every play and record its title, genre, hashes, sizes and held-back scenes."
     plays, names = {n: clean(r.decode("utf-8")) for n, r in raw.items()}, []
     for name, scenes in plays.items(): names += [name] * len(scenes)
     splits = draw_splits([n.split("/")[0] for n in names], np.random.default_rng(seed))
     rows = []
     for name, scenes in plays.items():
-        mine, text = [s for s, n in zip(splits, names) if n == name], "\n\n\n".join(scenes).encode()
+        mine, text = ([s for s, n in zip(splits, names) if n == name],
+                      "\n\n\n".join(scenes).encode())
         genre, play = name.split("/")
-        rows.append(dict(play=play, title=_title(raw[name], play), genre=genre, raw_bytes=len(raw[name]), raw_sha256=_sha256(raw[name]),
-                         clean_bytes=len(text), clean_sha256=_sha256(text), scenes=len(scenes),
-                         val=[i for i, s in enumerate(mine) if s == "val"], test=[i for i, s in enumerate(mine) if s == "test"]))
-    return dict(format=1, source=source, seed=seed, sha256=_sha256("".join(r["clean_sha256"] for r in rows).encode()), plays=rows)
+        rows.append(dict(
+            play=play, title=_title(raw[name], play), genre=genre,
+            raw_bytes=len(raw[name]), raw_sha256=_sha256(raw[name]),
+            clean_bytes=len(text), clean_sha256=_sha256(text), scenes=len(scenes),
+            val=[i for i, s in enumerate(mine) if s == "val"],
+            test=[i for i, s in enumerate(mine) if s == "test"]))
+    return dict(format=1, source=source, seed=seed,
+                sha256=_sha256("".join(r["clean_sha256"] for r in rows).encode()),
+                plays=rows)
 
 def _title(markdown: bytes, play: str) -> str:
-    "The play's first heading, or its file name in words where the source forgot the heading."
+    "The play's first heading, or its file name in words where the source forgot it."
     m = re.match(rb"# (.+)", markdown)
     return m[1].decode().strip() if m else play.replace("-", " ").capitalize()
 
-# %% ../nbs/00_data.ipynb #6863cbf1
+# %% ../nbs/00_data.ipynb #c5bc75f1
 @dataclass(frozen=True)
 class Document:
     "One scene of a play, or one piece of another text."
@@ -158,38 +185,55 @@ class Corpus:
              split: str,               # "train", "val" or "test"
              genre: str | None = None, # only this genre
              ) -> str:
-        "The documents of one split joined by two blank lines. Raises `ValueError` for an unknown split or genre."
-        for what, asked, known in (("split", split, {"train", "val", "test"}), ("genre", genre, {d.genre for d in self.documents} | {None})):
-            if asked not in known: raise ValueError(f"unknown {what} {asked!r}: choose from {sorted(map(str, known - {None}))}")
-        return "\n\n\n".join(d.text for d in self.documents if d.split == split and genre in (None, d.genre))
+        """The documents of one split joined by two blank lines.
 
-# %% ../nbs/00_data.ipynb #849eb754
+        Raises `ValueError` for an unknown split or genre.
+        """
+        for what, asked, known in (
+            ("split", split, {"train", "val", "test"}),
+            ("genre", genre, {d.genre for d in self.documents} | {None}),
+        ):
+            if asked not in known:
+                raise ValueError(f"unknown {what} {asked!r}: "
+                                 f"choose from {sorted(map(str, known - {None}))}")
+        return "\n\n\n".join(d.text for d in self.documents
+                             if d.split == split and genre in (None, d.genre))
+
+# %% ../nbs/00_data.ipynb #13caae7e
 def _differs(what: str, bad: list[str], remedy: str) -> ValueError:
     "The error for text that is not what the manifest says."
-    return ValueError(f"{what} not what the manifest records: {', '.join(bad[:5])}{' and more' if len(bad) > 5 else ''}. {remedy}")
+    return ValueError(f"{what} not what the manifest records: {', '.join(bad[:5])}"
+                      f"{' and more' if len(bad) > 5 else ''}. {remedy}")
 
 def prepare(folder: Path | None = None) -> Path: # the folder, filled
     """Clean the installed plays into text files, one a play, after checking every hash.
 
-    Raises `FileNotFoundError` if the source package is missing, `ValueError` if its files are not the recorded ones.
+    Raises `FileNotFoundError` if the source package is missing, `ValueError` if its files
+    are not the recorded ones.
     """
     folder, m, raw = Path(folder or home() / "corpus"), manifest(), raw_plays()
     rows = {f"{p['genre']}/{p['play']}": p for p in m["plays"]}
-    bad = [n for n in rows.keys() | raw.keys() if n not in rows or n not in raw or _sha256(raw[n]) != rows[n]["raw_sha256"]]
-    if bad: raise _differs("the installed plays are", sorted(bad), f"Install the recorded version: `{m['source']['install']} --force-reinstall`.")
+    bad = [n for n in rows.keys() | raw.keys()
+           if n not in rows or n not in raw or _sha256(raw[n]) != rows[n]["raw_sha256"]]
+    if bad:
+        raise _differs(
+            "the installed plays are", sorted(bad),
+            f"Install the recorded version: `{m['source']['install']} --force-reinstall`.")
     folder.mkdir(parents=True, exist_ok=True)
     for name, row in rows.items():
-        (folder / f"{row['play']}.txt").write_bytes("\n\n\n".join(clean(raw[name].decode("utf-8"))).encode())
+        (folder / f"{row['play']}.txt").write_bytes(
+            "\n\n\n".join(clean(raw[name].decode("utf-8"))).encode())
     return folder
 
-# %% ../nbs/00_data.ipynb #f485e134
+# %% ../nbs/00_data.ipynb #7516142b
 def load(
-    path: str | Path | None = None, # a UTF-8 text file, or a folder of .txt files; None means the plays
+    path: str | Path | None = None, # a UTF-8 text file or a folder of .txt; None: the plays
 ) -> Corpus:
     """A corpus ready to train on: the embedded plays, verified, or your own text.
 
-    Raises `FileNotFoundError` for a missing file, folder or source package, and `ValueError`
-    for text that is empty, not UTF-8, or (the plays) not what the manifest records.
+    Raises `FileNotFoundError` for a missing file, folder or source package, and
+    `ValueError` for text that is empty, not UTF-8, or (the plays) not what the manifest
+    records.
     """
     return _load_own(Path(path)) if path is not None else _load_plays(home() / "corpus")
 
@@ -198,53 +242,79 @@ def _load_plays(folder: Path) -> Corpus:
     if not all((folder / f"{p['play']}.txt").exists() for p in m["plays"]): prepare(folder)
     for p in m["plays"]:
         data = (folder / f"{p['play']}.txt").read_bytes()
-        if _sha256(data) != p["clean_sha256"]: bad.append(p["play"]); continue
+        if _sha256(data) != p["clean_sha256"]:
+            bad.append(p["play"])
+            continue
         for i, scene in enumerate(data.decode("utf-8").split("\n\n\n")):
             split = "val" if i in p["val"] else "test" if i in p["test"] else "train"
             documents.append(Document(p["play"], i, p["genre"], split, scene))
-    if bad: raise _differs(f"text files in {folder} are", bad, "Delete that folder and load again to rebuild it; keep your edits elsewhere and pass their path to `load`.")
+    if bad:
+        raise _differs(f"text files in {folder} are", bad,
+                       "Delete that folder and load again to rebuild it; "
+                       "keep your edits elsewhere and pass their path to `load`.")
     return Corpus("plays", m["sha256"], tuple(documents))
 
-# %% ../nbs/00_data.ipynb #0539df08
+# %% ../nbs/00_data.ipynb #e3ff7988
 def overlap(
     held: str,   # text that should be new
     train: str,  # text that has been seen
     n: int = 12, # length of a run, in words
 ) -> float: # share of held's runs that occur in train, 0 to 1
-    "How much of a text has been seen before: the share of its n-word runs that another text contains."
-    runs = lambda text: list(zip(*(re.findall(r"[\w']+", text.lower())[i:] for i in range(n))))
+    "How much of a text has been seen: the share of its n-word runs in another text."
+    runs = lambda text: list(zip(*(re.findall(r"[\w']+", text.lower())[i:]
+                                   for i in range(n))))
     seen, mine = set(runs(train)), runs(held)
     return sum(r in seen for r in mine) / max(1, len(mine))
 
-# %% ../nbs/00_data.ipynb #4ed78eac
-def pieces(text: str, size: int) -> list[str]: # pieces that join back into the text, but for space between them
-    "Cut a text into pieces of at least `size` characters, at a blank line, else a line's end, else a space, else right there."
+# %% ../nbs/00_data.ipynb #785503d1
+def pieces(
+    text: str,
+    size: int,
+) -> list[str]: # pieces that join back into the text, but for space between them
+    """Cut a text into pieces of at least `size` characters.
+
+    At a blank line, else a line's end, else a space, else right there.
+    """
     out, start = [], 0
     while len(text) - start > size:
         at = start + size
         cuts = [text.find(mark, at, at + 4 * size) for mark in ("\n\n", "\n", " ")]
         end = next((c for c in cuts if c >= 0), at)
-        out.append(text[start:end].strip()); start = end
+        out.append(text[start:end].strip())
+        start = end
         while start < len(text) and text[start].isspace(): start += 1
     return [p for p in out + [text[start:].strip()] if p]
 
-# %% ../nbs/00_data.ipynb #d67406d7
+# %% ../nbs/00_data.ipynb #341858b4
 def _read(path: Path) -> str:
     "A file's text. Raises `ValueError` if it is empty or not UTF-8."
     try: text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as e:
-        raise ValueError(f"{path} is not UTF-8 (byte {e.start}): save it as UTF-8 and try again") from None
-    if not text.strip(): raise ValueError(f"{path} is empty: there is nothing to learn from")
+        raise ValueError(f"{path} is not UTF-8 (byte {e.start}): "
+                         "save it as UTF-8 and try again") from None
+    if not text.strip():
+        raise ValueError(f"{path} is empty: there is nothing to learn from")
     return text
 
 def _load_own(path: Path, seed: int = 1616) -> Corpus:
     if not path.exists(): raise FileNotFoundError(f"no such file or folder: {path}")
     files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]
-    if not files: raise ValueError(f"{path} is empty: put UTF-8 text files that end in .txt there")
+    if not files:
+        raise ValueError(f"{path} is empty: put UTF-8 text files that end in .txt there")
     texts = {f: _read(f) for f in files}
-    size = min(4096, sum(map(len, texts.values())) // 40 + 1)   # small texts are cut finer, so that all splits get some
-    parts = [(f, i, p) for f, text in texts.items() for i, p in enumerate(pieces(text, size))]
-    if len(parts) < 3: raise ValueError(f"{path} is too short to hold anything back: it has {sum(map(len, texts.values()))} characters")
+    # small texts are cut finer, so that all splits get some
+    size = min(4096, sum(map(len, texts.values())) // 40 + 1)
+    parts = [(f, i, p)
+             for f, text in texts.items()
+             for i, p in enumerate(pieces(text, size))]
+    if len(parts) < 3:
+        raise ValueError(f"{path} is too short to hold anything back: "
+                         f"it has {sum(map(len, texts.values()))} characters")
     splits = draw_splits([path.name] * len(parts), np.random.default_rng(seed))
-    documents = tuple(Document(f.relative_to(path).as_posix() if f != path else f.name, i, path.name, s, p) for (f, i, p), s in zip(parts, splits))
-    return Corpus(path.name, _sha256("\n\n\n".join(d.text for d in documents).encode()), documents)
+    documents = tuple(
+        Document(f.relative_to(path).as_posix() if f != path else f.name,
+                 i, path.name, s, p)
+        for (f, i, p), s in zip(parts, splits))
+    return Corpus(path.name,
+                  _sha256("\n\n\n".join(d.text for d in documents).encode()),
+                  documents)

@@ -3,10 +3,11 @@
 # %% auto #0
 __all__ = ['load_model', 'next_shares', 'stream', 'generate']
 
-# %% ../nbs/07_generation.ipynb #04b9d2bf
+# %% ../nbs/07_generation.ipynb #c3d68ad4
 __doc__ = """Generation: from logits to a choice, from choices to text, streamed.
 
-Contract: a `np.random.Generator` is passed in; the same generator state gives the same text. Needs only the model and the tokenizer.
+Contract: a `np.random.Generator` is passed in; the same generator state gives the same
+text. Needs only the model and the tokenizer.
 """
 import codecs
 from collections.abc import Iterator
@@ -18,34 +19,46 @@ from .model import Config, gpt_fwd, load_weights, softmax, views
 from .tokenizer import Tokenizer
 from . import tokenizer
 
-# %% ../nbs/07_generation.ipynb #a9fadfec
+# %% ../nbs/07_generation.ipynb #7414f033
 def load_model(
-    folder: str | Path, # a recording, or a run's folder (then its newest checkpoint is read)
-) -> tuple[dict[str, np.ndarray], Config, Tokenizer]: # parameters by name; configuration; tokenizer
-    "A trained model ready to generate. Raises `FileNotFoundError` if the folder holds none."
+    folder: str | Path, # a recording, or a run's folder (its newest checkpoint is read)
+) -> tuple[dict[str, np.ndarray], Config, Tokenizer]: # parameters, configuration, tokenizer
+    """A trained model ready to generate.
+
+    Raises `FileNotFoundError` if the folder holds none.
+    """
     folder = Path(folder)
-    newest = max((folder / "checkpoints").glob("step_*.safetensors"), default=folder / "weights.safetensors")
-    if not newest.exists(): raise FileNotFoundError(f"{folder} holds no trained model: expected weights.safetensors or checkpoints/ in it")
+    newest = max((folder / "checkpoints").glob("step_*.safetensors"),
+                 default=folder / "weights.safetensors")
+    if not newest.exists():
+        raise FileNotFoundError(f"{folder} holds no trained model: "
+                                "expected weights.safetensors or checkpoints/ in it")
     flat, cfg, _, _ = load_weights(newest)
     return views(flat, cfg), cfg, tokenizer.load(folder / "tokenizer.json")
 
-# %% ../nbs/07_generation.ipynb #f028f4b0
+# %% ../nbs/07_generation.ipynb #80333dcf
 def next_shares(
     logits: np.ndarray,         # (V,)
     temperature: float = 1.0,   # 0 takes the best always
     top_k: int | None = None,   # only the k best may be chosen; None for all
 ) -> np.ndarray: # (V,) float64, sums to 1
-    "The distribution to draw the next token from. Raises `ValueError` for a negative temperature or a k below 1."
-    if temperature < 0: raise ValueError(f"temperature is {temperature}: it must be 0 or more")
-    if top_k is not None and top_k < 1: raise ValueError(f"top_k is {top_k}: at least 1 token must be allowed")
+    """The distribution to draw the next token from.
+
+    Raises `ValueError` for a negative temperature or a k below 1.
+    """
+    if temperature < 0:
+        raise ValueError(f"temperature is {temperature}: it must be 0 or more")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k is {top_k}: at least 1 token must be allowed")
     logits = logits.astype(np.float64)
-    if temperature == 0: return (np.arange(len(logits)) == logits.argmax()).astype(np.float64)
+    if temperature == 0:
+        return (np.arange(len(logits)) == logits.argmax()).astype(np.float64)
     if top_k is not None and top_k < len(logits):
         kept = np.argsort(-logits, kind="stable")[:top_k]
         logits = np.where(np.isin(np.arange(len(logits)), kept), logits, -np.inf)
     return softmax(logits / temperature)
 
-# %% ../nbs/07_generation.ipynb #c2f5066c
+# %% ../nbs/07_generation.ipynb #c62cb1c4
 def stream(
     p: dict[str, np.ndarray],    # parameters, by name
     cfg: Config,
@@ -68,6 +81,15 @@ def stream(
     rest = decoder.decode(b"", final=True)
     if rest: yield rest
 
-def generate(p, cfg: Config, tok: Tokenizer, prompt: str, n: int, rng: np.random.Generator, temperature: float = 1.0, top_k: int | None = None) -> str:
+def generate(
+    p,
+    cfg: Config,
+    tok: Tokenizer,
+    prompt: str,
+    n: int,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+) -> str:
     "The prompt and what `stream` adds to it, in one string."
     return prompt + "".join(stream(p, cfg, tok, prompt, n, rng, temperature, top_k))

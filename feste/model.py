@@ -5,11 +5,13 @@ __all__ = ['PRESETS', 'GELU_A', 'GELU_B', 'Config', 'preset', 'layout', 'n_param
            'load_weights', 'linear_fwd', 'embedding_fwd', 'layer_norm_fwd', 'softmax', 'split_heads', 'join_heads',
            'attention_fwd', 'gelu_fwd', 'block_fwd', 'gpt_fwd', 'cross_entropy_fwd', 'loss_fwd']
 
-# %% ../nbs/03_architecture.ipynb #569ab156
-__doc__ = """The reference model, forward: configuration, one flat parameter buffer, every layer, the whole GPT-2.
+# %% ../nbs/03_architecture.ipynb #68acfdbe
+__doc__ = """The reference model, forward: configuration, one flat parameter buffer,
+every layer, the whole GPT-2.
 
-Contract: layers act on one sequence, arrays of shape (T, C), in any float dtype. `x_fwd` returns its output
-and a cache: just what `x_bwd` in `feste.backprop` needs. Plain NumPy, written to be read.
+Contract: layers act on one sequence, arrays of shape (T, C), in any float dtype.
+`x_fwd` returns its output and a cache: just what `x_bwd` in `feste.backprop` needs.
+Plain NumPy, written to be read.
 """
 import json, math, os
 from dataclasses import asdict, dataclass
@@ -18,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import safetensors, safetensors.numpy
 
-# %% ../nbs/03_architecture.ipynb #87eb0f51
+# %% ../nbs/03_architecture.ipynb #18a6c94e
 @dataclass(frozen=True)
 class Config:
     "The shape of a model."
@@ -32,10 +34,15 @@ class Config:
     def __post_init__(self):
         for name in "VCLHT":
             n = getattr(self, name)
-            if not isinstance(n, int) or n < 1: raise ValueError(f"{name} is {n!r}: it must be a whole number, 1 or more")
-        if self.C % self.H: raise ValueError(f"C = {self.C} channels cannot be split over H = {self.H} heads: choose H that divides C")
+            if not isinstance(n, int) or n < 1:
+                raise ValueError(f"{name} is {n!r}: it must be a whole number, 1 or more")
+        if self.C % self.H:
+            raise ValueError(
+                f"C = {self.C} channels cannot be split over H = {self.H} heads: "
+                "choose H that divides C"
+            )
 
-# %% ../nbs/03_architecture.ipynb #5236020e
+# %% ../nbs/03_architecture.ipynb #237f547e
 PRESETS = {
     "tiny":        Config(V=512, C=64, L=2, H=1, T=64),
     "small":       Config(V=1024, C=128, L=3, H=1, T=128),
@@ -47,11 +54,14 @@ PRESETS = {
 
 def preset(name: str) -> Config:
     "A named configuration. Raises `ValueError` for a name that does not exist."
-    if name not in PRESETS: raise ValueError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
     return PRESETS[name]
 
-# %% ../nbs/03_architecture.ipynb #f68ba5a3
-def layout(cfg: Config) -> dict[str, tuple[int, ...]]: # name -> shape, in the order of the buffer
+# %% ../nbs/03_architecture.ipynb #94529313
+def layout(
+    cfg: Config,
+) -> dict[str, tuple[int, ...]]: # name -> shape, in the order of the buffer
     "Every parameter tensor of a model."
     C, shapes = cfg.C, {"wte.weight": (cfg.V, cfg.C), "wpe.weight": (cfg.T, cfg.C)}
     for i in range(cfg.L):
@@ -70,21 +80,26 @@ def n_params(cfg: Config) -> int:
     "How many numbers a model has."
     return sum(math.prod(shape) for shape in layout(cfg).values())
 
-# %% ../nbs/03_architecture.ipynb #87575354
+# %% ../nbs/03_architecture.ipynb #de57e3e6
 def views(
     flat: np.ndarray, # (n_params,): the buffer; any float dtype
     cfg: Config,
 ) -> dict[str, np.ndarray]: # name -> a view into the buffer, no copies
-    "The buffer as named tensors. A tied head appears as `lm_head.weight` too: the same memory under a second name."
-    if flat.size != n_params(cfg): raise ValueError(f"the buffer has {flat.size} numbers, the model {n_params(cfg)}")
+    """The buffer as named tensors.
+
+    A tied head appears as `lm_head.weight` too: the same memory under a second name.
+    """
+    if flat.size != n_params(cfg):
+        raise ValueError(f"the buffer has {flat.size} numbers, the model {n_params(cfg)}")
     out, start = {}, 0
     for name, shape in layout(cfg).items():
         size = math.prod(shape)
-        out[name] = flat[start:start + size].reshape(shape); start += size
+        out[name] = flat[start:start + size].reshape(shape)
+        start += size
     if cfg.tied: out["lm_head.weight"] = out["wte.weight"]
     return out
 
-# %% ../nbs/03_architecture.ipynb #dbd0726a
+# %% ../nbs/03_architecture.ipynb #a53d053d
 def init(
     cfg: Config,
     rng: np.random.Generator,   # same generator state, same parameters
@@ -96,10 +111,11 @@ def init(
         if w.ndim == 2 and not (cfg.tied and name == "lm_head.weight"):
             std = 0.02 / math.sqrt(2 * cfg.L) if name.endswith("c_proj.weight") else 0.02
             w[:] = std * rng.standard_normal(w.shape)
-        elif name.endswith("weight") and w.ndim == 1: w[:] = 1
+        elif name.endswith("weight") and w.ndim == 1:
+            w[:] = 1
     return flat
 
-# %% ../nbs/03_architecture.ipynb #4ce6e85c
+# %% ../nbs/03_architecture.ipynb #9d7abafc
 def save_weights(
     path: str | Path,
     flat: np.ndarray,                           # (n_params,): the buffer
@@ -109,26 +125,44 @@ def save_weights(
 ) -> None:
     "Write a model under GPT-2's names. The file appears whole or not at all."
     path = Path(path)
-    tensors = {n: w for n, w in views(flat, cfg).items() if n in layout(cfg)} | (extra or {})
+    tensors = {
+        n: w for n, w in views(flat, cfg).items() if n in layout(cfg)
+    } | (extra or {})
     aside = path.with_name(path.name + ".part")
-    safetensors.numpy.save_file({n: np.ascontiguousarray(w) for n, w in tensors.items()}, aside, {"config": json.dumps(asdict(cfg)), **(metadata or {})})
+    safetensors.numpy.save_file(
+        {n: np.ascontiguousarray(w) for n, w in tensors.items()},
+        aside,
+        {"config": json.dumps(asdict(cfg)), **(metadata or {})},
+    )
     os.replace(aside, path)
 
-# %% ../nbs/03_architecture.ipynb #26ea5c14
-def load_weights(path: str | Path) -> tuple: # the buffer; its Config; other tensors by name; metadata
+# %% ../nbs/03_architecture.ipynb #a591569e
+def load_weights(
+    path: str | Path,
+) -> tuple: # the buffer; its Config; other tensors by name; metadata
     """Read what `save_weights` wrote.
 
-    Raises `FileNotFoundError` if it is not there, and `ValueError` if it is damaged, or lists all tensors that are missing or of another shape.
+    Raises `FileNotFoundError` if it is not there, and `ValueError` if it is damaged,
+    or lists all tensors that are missing or of another shape.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as f:
             metadata, tensors = f.metadata() or {}, {n: f.get_tensor(n) for n in f.keys()}
         cfg = Config(**json.loads(metadata["config"]))
-    except FileNotFoundError: raise
+    except FileNotFoundError:
+        raise
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
-        raise ValueError(f"{path} is damaged, cut short, or no model of this course ({e}): delete it and use another copy or an earlier checkpoint") from None
-    wrong = [f"{n} is {tensors[n].shape if n in tensors else 'missing'}, not {shape}" for n, shape in layout(cfg).items() if n not in tensors or tensors[n].shape != shape]
-    if wrong: raise ValueError(f"{path} does not fit its configuration: " + "; ".join(wrong))
+        raise ValueError(
+            f"{path} is damaged, cut short, or no model of this course ({e}): "
+            "delete it and use another copy or an earlier checkpoint"
+        ) from None
+    wrong = [
+        f"{n} is {tensors[n].shape if n in tensors else 'missing'}, not {shape}"
+        for n, shape in layout(cfg).items()
+        if n not in tensors or tensors[n].shape != shape
+    ]
+    if wrong:
+        raise ValueError(f"{path} does not fit its configuration: " + "; ".join(wrong))
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
 
@@ -141,17 +175,26 @@ def linear_fwd(
     "y = x w + b."
     return x @ w + b, (x, w)
 
-# %% ../nbs/03_architecture.ipynb #69918fbc
+# %% ../nbs/03_architecture.ipynb #9adb26fa
 def embedding_fwd(
     ids: np.ndarray, # (T,) integers: tokens
     wte: np.ndarray, # (V, C): a row for each token
     wpe: np.ndarray, # (longest context, C): a row for each position
 ) -> tuple: # (T, C); cache
-    "x[t] = wte[ids[t]] + wpe[t]. Raises `ValueError` for an id outside the vocabulary or too long a sequence."
+    """x[t] = wte[ids[t]] + wpe[t].
+
+    Raises `ValueError` for an id outside the vocabulary or too long a sequence.
+    """
     T, V = len(ids), len(wte)
-    if T > len(wpe): raise ValueError(f"{T} tokens are more than the model's context of {len(wpe)}: cut the sequence")
+    if T > len(wpe):
+        raise ValueError(
+            f"{T} tokens are more than the model's context of {len(wpe)}: cut the sequence"
+        )
     bad = ids[(ids < 0) | (ids >= V)]
-    if bad.size: raise ValueError(f"token id {bad[0]} is outside the vocabulary: ids go from 0 to {V - 1}")
+    if bad.size:
+        raise ValueError(
+            f"token id {bad[0]} is outside the vocabulary: ids go from 0 to {V - 1}"
+        )
     return wte[ids] + wpe[:T], ids
 
 # %% ../nbs/03_architecture.ipynb #03121c3d
@@ -173,7 +216,7 @@ def softmax(x: np.ndarray) -> np.ndarray: # same shape; the last axis sums to 1
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
-# %% ../nbs/03_architecture.ipynb #18246c6d
+# %% ../nbs/03_architecture.ipynb #8781ec4d
 def split_heads(x: np.ndarray, H: int) -> np.ndarray: # (T, C) -> (H, T, hs)
     "The channels as H heads."
     T, C = x.shape
@@ -189,10 +232,10 @@ def attention_fwd(
     H: int,          # heads
 ) -> tuple: # (T, C); cache
     "Causal self-attention: each position mixes the values of the positions up to its own."
-    q, k, v = (split_heads(part, H) for part in np.split(qkv, 3, axis=1))   # each (H, T, hs)
+    q, k, v = (split_heads(part, H) for part in np.split(qkv, 3, axis=1))  # each (H, T, hs)
     T, hs = q.shape[1:]
-    scores = q @ k.transpose(0, 2, 1) * qkv.dtype.type(1 / math.sqrt(hs))   # (H, T, T)
-    scores += np.triu(np.full((T, T), -np.inf, qkv.dtype), 1)               # the future gets -inf
+    scores = q @ k.transpose(0, 2, 1) * qkv.dtype.type(1 / math.sqrt(hs))  # (H, T, T)
+    scores += np.triu(np.full((T, T), -np.inf, qkv.dtype), 1)              # future: -inf
     shares = softmax(scores)
     return join_heads(shares @ v), (q, k, v, shares)
 
@@ -204,7 +247,7 @@ def gelu_fwd(x: np.ndarray) -> tuple: # same shape; cache
     t = np.tanh(GELU_A * (x + GELU_B * x * x * x))
     return 0.5 * x * (1 + t), (x, t)
 
-# %% ../nbs/03_architecture.ipynb #167b3834
+# %% ../nbs/03_architecture.ipynb #5eabd136
 def block_fwd(
     x: np.ndarray,              # (T, C)
     p: dict[str, np.ndarray],   # all parameters, by name
@@ -212,8 +255,12 @@ def block_fwd(
     H: int,                     # heads
 ) -> tuple: # (T, C); cache
     "Pre-norm transformer block: attention, then the MLP, each added to the stream."
-    linear = lambda x, name: linear_fwd(x, p[f"h.{i}.{name}.weight"], p[f"h.{i}.{name}.bias"])
-    norm = lambda x, name: layer_norm_fwd(x, p[f"h.{i}.{name}.weight"], p[f"h.{i}.{name}.bias"])
+    linear = lambda x, name: linear_fwd(
+        x, p[f"h.{i}.{name}.weight"], p[f"h.{i}.{name}.bias"]
+    )
+    norm = lambda x, name: layer_norm_fwd(
+        x, p[f"h.{i}.{name}.weight"], p[f"h.{i}.{name}.bias"]
+    )
     h, ln_1 = norm(x, "ln_1")                   # (T, C)
     h, c_attn = linear(h, "attn.c_attn")        # (T, 3C)
     h, attn = attention_fwd(h, H)               # (T, C)

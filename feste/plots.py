@@ -3,8 +3,9 @@
 # %% auto #0
 __all__ = ['STAGES', 'Shown', 'figure', 'table', 'exports', 'course_map', 'budget', 'loss_figure', 'LivePlot']
 
-# %% ../nbs/90_plots.ipynb #4afdda32
-__doc__ = """Figures that follow the page's colours and carry alternative text; tables; the live loss plot.
+# %% ../nbs/90_plots.ipynb #d40d2fe9
+__doc__ = """Figures that follow the page's colours and carry alternative text; tables;
+the live loss plot.
 
 Contract: reads run folders and values, changes nothing. Needs matplotlib.
 """
@@ -15,84 +16,130 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure as MplFigure
 
-# %% ../nbs/90_plots.ipynb #d763e2cc
+# %% ../nbs/90_plots.ipynb #ec979615
 class Shown:
     "HTML to display, with plain words for where HTML is not shown."
-    def __init__(self, html: str, text: str): self.html, self.text = html, text
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict: return {"text/html": self.html, "text/plain": self.text}
-    def __repr__(self) -> str: return self.text
+    def __init__(self, html: str, text: str):
+        self.html, self.text = html, text
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"text/html": self.html, "text/plain": self.text}
+
+    def __repr__(self) -> str:
+        return self.text
 
 def figure(
     fig: MplFigure,
     alt: str,           # what the figure shows, in words, with the numbers that matter
     caption: str = "",
 ) -> Shown:
-    "A matplotlib figure as accessible SVG that takes the page's text colour. Raises `ValueError` without alternative text."
-    if not alt.strip(): raise ValueError("a figure needs alternative text: say in a sentence what it shows")
-    for patch in [fig.patch] + [ax.patch for ax in fig.axes]: patch.set_alpha(0)
+    """A matplotlib figure as accessible SVG that takes the page's text colour.
+
+    Raises `ValueError` without alternative text.
+    """
+    if not alt.strip():
+        raise ValueError("a figure needs alternative text: say in a sentence what it shows")
+    for patch in [fig.patch] + [ax.patch for ax in fig.axes]:
+        patch.set_alpha(0)
     fig.set_layout_engine("constrained")
     out = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": alt}): fig.savefig(out, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": alt}):
+        fig.savefig(out, format="svg", metadata={"Date": None})
     plt.close(fig)
     svg = out.getvalue()[out.getvalue().index("<svg"):]
-    svg = svg.replace("#000000", "currentColor").replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}" style="max-width:100%;height:auto;color:inherit"', 1)
+    svg = svg.replace("#000000", "currentColor").replace(
+        "<svg",
+        f'<svg role="img" aria-label="{html.escape(alt)}" '
+        'style="max-width:100%;height:auto;color:inherit"',
+        1,
+    )
+    # Letters are filled shapes that name no colour; lines that name no filling must get none.
+    svg = svg.replace('<g id="figure_1">', '<g id="figure_1" fill="currentColor">', 1)
     svg = svg.replace('<path style="stroke', '<path fill="none" style="stroke')
-    svg = svg.replace("<g id=\"figure_1\">", '<g id="figure_1" fill="currentColor">', 1)
     note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return Shown(f'<figure class="feste-figure" style="margin:0">{svg}{note}</figure>', alt)
 
-# %% ../nbs/90_plots.ipynb #6b302843
+# %% ../nbs/90_plots.ipynb #b8b3bf72
 def table(
     rows: list[tuple],
     header: tuple[str, ...],
     caption: str = "",
 ) -> Shown:
-    "Rows as a table: whole numbers with thousands separated, numbers to the right, `names` as code."
+    "Rows as a table: numbers to the right, thousands separated, `names` as code."
     cell = lambda x: f"{x:,}" if isinstance(x, int) else str(x)
     right = lambda x: ' style="text-align:right"' if isinstance(x, (int, float)) else ""
     marked = lambda x: re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(cell(x)))
-    line = lambda name, row: "<tr>" + "".join(f"<{name}{right(x)}>{marked(x)}</{name}>" for x in row) + "</tr>"
+    line = lambda name, row: (
+        "<tr>" + "".join(f"<{name}{right(x)}>{marked(x)}</{name}>" for x in row) + "</tr>"
+    )
     text = "\n".join("  ".join(map(cell, r)) for r in [header, *rows])
     note = f"<caption>{marked(caption)}</caption>" if caption else ""
     body = "".join(line("td", r) for r in rows)
-    return Shown(f'<table class="table">{note}<thead>{line("th", header)}</thead><tbody>{body}</tbody></table>', text)
+    return Shown(
+        f'<table class="table">{note}<thead>{line("th", header)}</thead>'
+        f'<tbody>{body}</tbody></table>',
+        text,
+    )
 
 def exports(module: str) -> Shown: # a table
-    "What a chapter's module offers: each public function and class with the first sentence of its docstring."
+    "What a module offers: public functions and classes with their first sentence."
     m = importlib.import_module(module)
     public = {name: getattr(m, name) for name in m.__all__ if callable(getattr(m, name))}
     first = lambda x: (inspect.getdoc(x) or "").split("\n")[0].split(" Raises ")[0]
     rows = [(f"`{name}`", first(x)) for name, x in public.items()]
     return table(rows, ("name", "what it does"), f"What this chapter put into `{module}`.")
 
-# %% ../nbs/90_plots.ipynb #3f04dafa
+# %% ../nbs/90_plots.ipynb #a5d20403
 STAGES = ("plays", "tokenizer", "model", "gradients", "training", "generation")
 
 def course_map(
     stage: str, # one of `STAGES`
 ) -> Shown:
-    "The course as a row of stages with one lit. Raises `ValueError` for a stage that does not exist."
-    if stage not in STAGES: raise ValueError(f"unknown stage {stage!r}: choose from {', '.join(STAGES)}")
-    box = "list-style:none;padding:.2rem .7rem;border:1px solid currentColor;border-radius:1rem;"
-    item = lambda s: f'<li style="{box}font-weight:bold" aria-current="step">&#9679; {s}</li>' if s == stage else f'<li style="{box}opacity:.6">{s}</li>'
-    row = '<li aria-hidden="true" style="list-style:none">&#8594;</li>'.join(map(item, STAGES))
-    text = " → ".join(s.upper() if s == stage else s for s in STAGES)
-    return Shown(f'<ol class="feste-map" aria-label="Stages of the course" style="display:flex;flex-wrap:wrap;gap:.4rem;align-items:center;padding:0">{row}</ol>', text)
+    """The course as a row of stages with one lit.
 
-# %% ../nbs/90_plots.ipynb #37fa69f1
+    Raises `ValueError` for a stage that does not exist.
+    """
+    if stage not in STAGES:
+        raise ValueError(f"unknown stage {stage!r}: choose from {', '.join(STAGES)}")
+    box = (
+        "list-style:none;padding:.2rem .7rem;"
+        "border:1px solid currentColor;border-radius:1rem;"
+    )
+    item = lambda s: (
+        f'<li style="{box}font-weight:bold" aria-current="step">&#9679; {s}</li>'
+        if s == stage
+        else f'<li style="{box}opacity:.6">{s}</li>'
+    )
+    row = '<li aria-hidden="true" style="list-style:none">&#8594;</li>'.join(
+        map(item, STAGES)
+    )
+    text = " → ".join(s.upper() if s == stage else s for s in STAGES)
+    return Shown(
+        '<ol class="feste-map" aria-label="Stages of the course" '
+        'style="display:flex;flex-wrap:wrap;gap:.4rem;align-items:center;padding:0">'
+        f'{row}</ol>',
+        text,
+    )
+
+# %% ../nbs/90_plots.ipynb #c1eb7ca3
 _STARTED = time.perf_counter()      # the first cell of a chapter imports this module
 
 def budget() -> str:
     "Seconds since this module was imported, and the most memory that the process has held."
     try:
         import resource
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+            1 if sys.platform == "darwin" else 1024
+        )
     except ImportError:             # Windows
         import psutil
         peak = psutil.Process().memory_info().peak_wset
-    return f"{time.perf_counter() - _STARTED:.0f} seconds and {peak / 1e6:,.0f} MB of memory"
+    return (
+        f"{time.perf_counter() - _STARTED:.0f} seconds "
+        f"and {peak / 1e6:,.0f} MB of memory"
+    )
 
-# %% ../nbs/90_plots.ipynb #e6a31629
+# %% ../nbs/90_plots.ipynb #287e6e7d
 def loss_figure(
     run: str | Path, # a run folder
     caption: str = "",
@@ -105,11 +152,24 @@ def loss_figure(
     fig, ax = plt.subplots(figsize=(7, 3.4))
     ax.plot(*zip(*train) if train else ([], []), label="training", linewidth=1)
     ax.plot(*zip(*val) if val else ([], []), "o--", label="validation", markersize=4)
-    ax.set_xlabel("step"); ax.set_ylabel("loss, nats per token"); ax.legend(frameon=False); ax.grid(alpha=.3)
-    said = f" Validation loss falls from {val[0][1]:.2f} at step {val[0][0]} to {val[-1][1]:.2f} at step {val[-1][0]}." if val else " Nothing measured yet."
-    return figure(fig, "Loss against training steps: a solid line for training, a dashed line with dots for validation." + said, caption)
+    ax.set_xlabel("step")
+    ax.set_ylabel("loss, nats per token")
+    ax.legend(frameon=False)
+    ax.grid(alpha=.3)
+    said = (
+        f" Validation loss falls from {val[0][1]:.2f} at step {val[0][0]} "
+        f"to {val[-1][1]:.2f} at step {val[-1][0]}."
+        if val
+        else " Nothing measured yet."
+    )
+    return figure(
+        fig,
+        "Loss against training steps: a solid line for training, "
+        "a dashed line with dots for validation." + said,
+        caption,
+    )
 
-# %% ../nbs/90_plots.ipynb #e425ef53
+# %% ../nbs/90_plots.ipynb #6afd43f6
 class LivePlot:
     "A loss figure that follows a run: pass it to `Run.train` as `on_log`."
     def __init__(self,
@@ -120,8 +180,11 @@ class LivePlot:
 
     def __call__(self, run: str | Path, last: bool = False) -> None:
         "Draw the run's folder if it is time, or if this is the last call."
-        if not last and time.monotonic() - self.drawn < self.every: return
+        if not last and time.monotonic() - self.drawn < self.every:
+            return
         from IPython.display import display
         shown, self.drawn = loss_figure(run, self.caption), time.monotonic()
-        if self.handle is None: self.handle = display(shown, display_id=True)
-        else: self.handle.update(shown)
+        if self.handle is None:
+            self.handle = display(shown, display_id=True)
+        else:
+            self.handle.update(shown)

@@ -3,11 +3,13 @@
 # %% auto #0
 __all__ = ['GPT2_PATTERN', 'best_pair', 'merge', 'pretokens', 'learn_merges', 'Tokenizer', 'train', 'save', 'load']
 
-# %% ../nbs/01_tokenizer.ipynb #053f8048
-__doc__ = """Byte-level byte-pair encoding: learn merges from text, encode, decode, save, load.
+# %% ../nbs/01_tokenizer.ipynb #1f684305
+__doc__ = """Byte-level byte-pair encoding:
+learn merges from text, encode, decode, save, load.
 
-Contract: ids 0 to 255 are the bytes; id 256 + r is the r-th merge. `decode(encode(s)) == s` for every string.
-Ties between equally frequent pairs go to the pair with the smaller ids, so training is the same everywhere.
+Contract: ids 0 to 255 are the bytes; id 256 + r is the r-th merge.
+`decode(encode(s)) == s` for every string. Ties between equally frequent pairs go to the
+pair with the smaller ids, so training is the same everywhere.
 """
 import json, warnings
 from collections import Counter, defaultdict
@@ -15,7 +17,7 @@ from pathlib import Path
 
 import regex
 
-# %% ../nbs/01_tokenizer.ipynb #72cf60fe
+# %% ../nbs/01_tokenizer.ipynb #b5ca2b8a
 def best_pair(counts: dict[tuple[int, int], int]) -> tuple[int, int]:
     "The most frequent pair; among equals, the one with the smaller ids."
     most = max(counts.values())
@@ -25,8 +27,12 @@ def merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
     "Replace each occurrence of a pair by a new id, from the left."
     out, i = [], 0
     while i < len(ids):
-        if i + 1 < len(ids) and ids[i] == pair[0] and ids[i + 1] == pair[1]: out.append(new); i += 2
-        else: out.append(ids[i]); i += 1
+        if i + 1 < len(ids) and ids[i] == pair[0] and ids[i + 1] == pair[1]:
+            out.append(new)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
     return out
 
 # %% ../nbs/01_tokenizer.ipynb #f1181652
@@ -39,34 +45,38 @@ def pretokens(
     "Cut text where no token may cross."
     return [text] if pattern is None else regex.findall(pattern, text)
 
-# %% ../nbs/01_tokenizer.ipynb #3f73e28c
+# %% ../nbs/01_tokenizer.ipynb #53bcdcb7
 def learn_merges(
     weights: dict[str, int], # pre-token -> how often it occurs
     n_merges: int,
-) -> list[tuple[int, int]]: # pairs of ids, in the order learned; fewer if the pieces run out of pairs
-    "Byte-pair merges by incremental counting: each merge revisits only the pieces that contain its pair."
+) -> list[tuple[int, int]]: # pairs of ids, in the order learned; fewer if pairs run out
+    "Byte-pair merges, counting incrementally: a merge revisits only pieces with its pair."
     words, freq = [list(w.encode("utf-8")) for w in weights], list(weights.values())
     counts, where, merges = Counter(), defaultdict(set), []
     for i, w in enumerate(words):
-        for pair in zip(w, w[1:]): counts[pair] += freq[i]; where[pair].add(i)
+        for pair in zip(w, w[1:]):
+            counts[pair] += freq[i]
+            where[pair].add(i)
     while counts and len(merges) < n_merges:
         pair, new = best_pair(counts), 256 + len(merges)
         merges.append(pair)
         for i in where.pop(pair):
             old, words[i] = words[i], merge(words[i], pair, new)
             for p in zip(old, old[1:]): counts[p] -= freq[i]
-            for p in zip(words[i], words[i][1:]): counts[p] += freq[i]; where[p].add(i)
+            for p in zip(words[i], words[i][1:]):
+                counts[p] += freq[i]
+                where[p].add(i)
             for p in zip(old, old[1:]):
                 if not counts[p]: del counts[p]
     return merges
 
-# %% ../nbs/01_tokenizer.ipynb #05fdc7de
+# %% ../nbs/01_tokenizer.ipynb #3f78725c
 class Tokenizer:
     "Byte-level byte-pair encoding with a fixed list of merges."
 
     def __init__(self,
                  merges: list[tuple[int, int]],       # pairs of ids, in the order learned
-                 pattern: str | None = GPT2_PATTERN,  # where no token may cross; None for nowhere
+                 pattern: str | None = GPT2_PATTERN,  # where no token may cross, or None
                  ):
         self.merges, self.pattern = [tuple(m) for m in merges], pattern
         self.rank = {pair: r for r, pair in enumerate(self.merges)}
@@ -98,24 +108,33 @@ class Tokenizer:
     def decode_bytes(self, ids) -> bytes:
         "Ids to bytes. Raises `ValueError` for an id outside the vocabulary."
         bad = [int(i) for i in ids if not 0 <= i < self.vocab_size]
-        if bad: raise ValueError(f"token id {bad[0]} is outside the vocabulary: ids go from 0 to {self.vocab_size - 1}")
+        if bad:
+            raise ValueError(f"token id {bad[0]} is outside the vocabulary: "
+                             f"ids go from 0 to {self.vocab_size - 1}")
         return b"".join([self.bytes[i] for i in ids])
 
     def decode(self, ids) -> str:
         "Ids to text; bytes that are not UTF-8 become the replacement character."
         return self.decode_bytes(ids).decode("utf-8", errors="replace")
 
-# %% ../nbs/01_tokenizer.ipynb #f7e637e5
+# %% ../nbs/01_tokenizer.ipynb #daaf43a4
 def train(
     text: str,
     vocab_size: int,                     # 256 byte tokens and the merges
     pattern: str | None = GPT2_PATTERN,
 ) -> Tokenizer:
-    "Learn a tokenizer from text. Raises `ValueError` for a vocabulary below 256; warns if the text gives fewer merges."
-    if vocab_size < 256: raise ValueError(f"vocabulary of {vocab_size} is too small: the 256 bytes are always in it")
+    """Learn a tokenizer from text.
+
+    Raises `ValueError` for a vocabulary below 256; warns if the text gives fewer merges.
+    """
+    if vocab_size < 256:
+        raise ValueError(f"vocabulary of {vocab_size} is too small: "
+                         "the 256 bytes are always in it")
     merges = learn_merges(Counter(pretokens(text, pattern)), vocab_size - 256)
     if len(merges) < vocab_size - 256:
-        warnings.warn(f"the text has only {len(merges)} merges to give: the vocabulary is {256 + len(merges)}, not {vocab_size}", stacklevel=2)
+        warnings.warn(f"the text has only {len(merges)} merges to give: "
+                      f"the vocabulary is {256 + len(merges)}, not {vocab_size}",
+                      stacklevel=2)
     return Tokenizer(merges, pattern)
 
 # %% ../nbs/01_tokenizer.ipynb #875eaf76
@@ -126,25 +145,38 @@ def _visible_bytes() -> list[str]: # 256 characters
     table = {b: chr(b) for b in shown} | {b: chr(256 + i) for i, b in enumerate(hidden)}
     return [table[b] for b in range(256)]
 
-# %% ../nbs/01_tokenizer.ipynb #9e38f2ee
+# %% ../nbs/01_tokenizer.ipynb #5b96cbbb
 def save(tokenizer: Tokenizer, path: str | Path) -> None:
-    "Write a tokenizer as a Hugging Face `tokenizer.json`. Raises `ValueError` for a pattern that the format cannot name."
-    if tokenizer.pattern not in (None, GPT2_PATTERN): raise ValueError("only GPT-2's pattern, or none, can be saved in this format")
+    """Write a tokenizer as a Hugging Face `tokenizer.json`.
+
+    Raises `ValueError` for a pattern that the format cannot name.
+    """
+    if tokenizer.pattern not in (None, GPT2_PATTERN):
+        raise ValueError("only GPT-2's pattern, or none, can be saved in this format")
     visible = _visible_bytes()
     names = ["".join(visible[b] for b in t) for t in tokenizer.bytes]
-    if len(set(names)) < len(names): raise ValueError("two tokens spell the same bytes: this format cannot tell them apart")
-    byte_level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=tokenizer.pattern is not None)
-    model = dict(type="BPE", dropout=None, unk_token=None, continuing_subword_prefix=None, end_of_word_suffix=None, fuse_unk=False,
-                 byte_fallback=False, vocab={n: i for i, n in enumerate(names)}, merges=[[names[a], names[b]] for a, b in tokenizer.merges])
-    whole = dict(version="1.0", truncation=None, padding=None, added_tokens=[], normalizer=None, pre_tokenizer=byte_level,
-                 post_processor=None, decoder=byte_level, model=model)
-    Path(path).write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if len(set(names)) < len(names):
+        raise ValueError("two tokens spell the same bytes: "
+                         "this format cannot tell them apart")
+    byte_level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True,
+                      use_regex=tokenizer.pattern is not None)
+    model = dict(type="BPE", dropout=None, unk_token=None,
+                 continuing_subword_prefix=None, end_of_word_suffix=None,
+                 fuse_unk=False, byte_fallback=False,
+                 vocab={n: i for i, n in enumerate(names)},
+                 merges=[[names[a], names[b]] for a, b in tokenizer.merges])
+    whole = dict(version="1.0", truncation=None, padding=None, added_tokens=[],
+                 normalizer=None, pre_tokenizer=byte_level, post_processor=None,
+                 decoder=byte_level, model=model)
+    Path(path).write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n",
+                          encoding="utf-8")
 
-# %% ../nbs/01_tokenizer.ipynb #844d453f
+# %% ../nbs/01_tokenizer.ipynb #78887b35
 def load(path: str | Path) -> Tokenizer:
-    """Read a `tokenizer.json` that `save` wrote, or another of byte-level BPE whose first 256 ids are the bytes.
+    """Read a `tokenizer.json` that `save` wrote, or another whose first 256 ids are bytes.
 
-    Raises `FileNotFoundError` if it is not there and `ValueError` if it is damaged or of another kind.
+    Raises `FileNotFoundError` if it is not there, `ValueError` if it is damaged
+    or of another kind.
     """
     path = Path(path)
     try:
@@ -156,6 +188,9 @@ def load(path: str | Path) -> Tokenizer:
         pattern = GPT2_PATTERN if whole["pre_tokenizer"]["use_regex"] else None
     except FileNotFoundError: raise
     except (ValueError, KeyError, TypeError) as e:
-        raise ValueError(f"{path} is no byte-level BPE tokenizer.json, or it is damaged ({type(e).__name__}: {e}): train and save it again") from None
-    if not (bytewise and in_order): raise ValueError(f"{path} numbers its tokens in another order: ids 0 to 255 must be the bytes, then the merges")
+        raise ValueError(f"{path} is no byte-level BPE tokenizer.json, or it is damaged "
+                         f"({type(e).__name__}: {e}): train and save it again") from None
+    if not (bytewise and in_order):
+        raise ValueError(f"{path} numbers its tokens in another order: "
+                         "ids 0 to 255 must be the bytes, then the merges")
     return Tokenizer(merges, pattern)

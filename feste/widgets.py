@@ -3,10 +3,11 @@
 # %% auto #0
 __all__ = ['Sampler', 'static_html']
 
-# %% ../nbs/91_widgets.ipynb #b5ecba63
+# %% ../nbs/91_widgets.ipynb #285b78cb
 __doc__ = """Interactive panels: Python with a kernel, recorded answers without one.
 
-Contract: the front end is a file in `feste/static/`; the page's own HTML always holds readable content.
+Contract: the front end is a file in `feste/static/`; the page's own HTML always holds
+readable content.
 """
 import html, importlib.resources, json
 from collections.abc import Callable, Iterator
@@ -15,11 +16,13 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-# %% ../nbs/91_widgets.ipynb #581f5ed5
+# %% ../nbs/91_widgets.ipynb #afcce736
 _STATIC = Path(str(importlib.resources.files("feste"))) / "static"
 
 class Sampler(anywidget.AnyWidget):
-    "Ask a model for text: prompt, temperature, top-k, length, seed. Without a kernel: recorded answers by temperature."
+    """Ask a model for text: prompt, temperature, top-k, length, seed.
+
+    Without a kernel: recorded answers by temperature."""
     _esm = _STATIC / "sampler.js"
     _css = _STATIC / "sampler.css"
     prompt = traitlets.Unicode("HAMLET:\n").tag(sync=True)
@@ -35,7 +38,7 @@ class Sampler(anywidget.AnyWidget):
     recorded = traitlets.List().tag(sync=True)
 
     def __init__(self,
-                 stream: Callable[..., Iterator[str]], # called with prompt, n, seed, temperature, top_k
+                 stream: Callable[..., Iterator[str]], # prompt, n, seed, temperature, top_k
                  recorded: list[dict],                 # answers: prompt, temperature, text
                  ):
         super().__init__(recorded=recorded, text=recorded[0]["text"] if recorded else "")
@@ -43,22 +46,28 @@ class Sampler(anywidget.AnyWidget):
         self.observe(self._answer, "asked")
 
     def _answer(self, change) -> None:
-        "Stream the model's answer into `text`; a bad question becomes `problem`, not a crash."
+        "Stream an answer into `text`; a bad question becomes `problem`, not a crash."
         self.busy, self.problem, self.text = True, "", self.prompt
         try:
-            for piece in self._stream(prompt=self.prompt, n=self.length, seed=self.seed, temperature=self.temperature, top_k=self.top_k or None):
+            for piece in self._stream(prompt=self.prompt, n=self.length, seed=self.seed,
+                                      temperature=self.temperature,
+                                      top_k=self.top_k or None):
                 self.text += piece
         except ValueError as e: self.problem = str(e)
         finally: self.busy = False
 
     def _repr_mimebundle_(self, **kwargs):
         bundle, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return bundle | {"text/html": static_html("sampler", {"live": False, "recorded": self.recorded}, _readable(self.recorded))}, metadata
+        return bundle | {"text/html": static_html("sampler",
+            {"live": False, "recorded": self.recorded}, _readable(self.recorded))}, metadata
 
-# %% ../nbs/91_widgets.ipynb #de3100c3
+# %% ../nbs/91_widgets.ipynb #2d1f0726
 def _readable(recorded: list[dict]) -> str: # HTML
     "Recorded answers as headings and text, for readers without scripts."
-    row = lambda r: f"<dt>Temperature {r['temperature']}, after {html.escape(repr(r['prompt']))}</dt><dd><pre>{html.escape(r['text'])}</pre></dd>"
+    row = lambda r: (
+        f"<dt>Temperature {r['temperature']}, after {html.escape(repr(r['prompt']))}</dt>"
+        f"<dd><pre>{html.escape(r['text'])}</pre></dd>"
+    )
     return f"<dl>{''.join(map(row, recorded))}</dl>"
 
 def static_html(
@@ -67,5 +76,8 @@ def static_html(
     fallback: str,  # HTML to show until the module takes over
 ) -> str:
     "A widget's place in a page without a kernel."
-    data = json.dumps(state).replace("<", "\\u003c")      # no text can close the script element
-    return f'<div class="feste-widget" data-widget="{name}"><script type="application/json">{data}</script>{fallback}</div>'
+    data = json.dumps(state).replace("<", "\\u003c")  # no text can close the script element
+    return (
+        f'<div class="feste-widget" data-widget="{name}">'
+        f'<script type="application/json">{data}</script>{fallback}</div>'
+    )
