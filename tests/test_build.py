@@ -44,6 +44,15 @@ def test_fingerprint_sees_the_package_and_the_data(tmp_path):
     assert len(set(prints)) == 4 and feste_book.fingerprint(tmp_path) == prints[-1]
 
 
+def test_a_changed_style_reaches_the_pages(tmp_path):
+    style = tmp_path / "book" / "_static" / "feste.css"
+    style.parent.mkdir(parents=True)
+    style.write_text("a {}")
+    before = feste_book.looks(tmp_path), feste_book.fingerprint(tmp_path)
+    style.write_text("b {}")
+    assert feste_book.looks(tmp_path) != before[0] and feste_book.fingerprint(tmp_path) == before[1]
+
+
 def test_widgets_become_plain_scripts():
     assert feste_book.classic("w", "const a = 1;\nexport default { a };") == 'festeWidgets["w"] = (() => {\nconst a = 1;\nreturn { a };\n})();\n'
     with pytest.raises(ValueError, match="w.js needs exactly one"): feste_book.classic("w", "export const a = 1;")

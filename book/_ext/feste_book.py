@@ -59,14 +59,23 @@ def label(module: str, number: int) -> dict:
     return {"cell_type": "markdown", "id": f"label-{number}", "metadata": {}, "source": text}
 
 
-def fingerprint(root: Path) -> str:
-    "A hash of all that a chapter's results depend on besides its own cells: the package, the data's record, the pinned versions."
-    files = [*sorted((root / "feste").glob("*.py")), *sorted((root / "data" / "recordings").rglob("*.*")), root / "data" / "manifest.json", root / "requirements.txt"]
-    digest = hashlib.sha256()
+def digest(root: Path, files: list[Path]) -> str:
+    "A hash of the files' names and bytes."
+    total = hashlib.sha256()
     for f in files:
         if f.is_file():
-            digest.update(f.relative_to(root).as_posix().encode() + f.read_bytes())
-    return digest.hexdigest()
+            total.update(f.relative_to(root).as_posix().encode() + f.read_bytes())
+    return total.hexdigest()
+
+
+def fingerprint(root: Path) -> str:
+    "A hash of all that a chapter's results depend on besides its own cells: the package, the data's record, the pinned versions."
+    return digest(root, [*sorted((root / "feste").glob("*.py")), *sorted((root / "data" / "recordings").rglob("*.*")), root / "data" / "manifest.json", root / "requirements.txt"])
+
+
+def looks(root: Path) -> str:
+    "A hash of the styles and scripts: when they change, every page is written again, and nothing is run."
+    return digest(root, [*sorted((root / "book" / "_static").glob("*")), *sorted((root / "feste" / "static").glob("*"))])
 
 
 def on_source_read(app, docname: str, source: list[str]) -> None:
@@ -124,6 +133,7 @@ def on_page_context(app, pagename, templatename, context, doctree) -> None:
 
 def setup(app) -> dict:
     app.add_config_value("feste_fingerprint", fingerprint(ROOT), "")
+    app.add_config_value("feste_looks", looks(ROOT), "html")
     app.connect("source-read", on_source_read)
     app.connect("env-get-outdated", on_env_get_outdated)
     app.connect("builder-inited", on_builder_inited)
