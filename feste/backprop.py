@@ -4,7 +4,7 @@
 __all__ = ['linear_bwd', 'check_gradient', 'embedding_bwd', 'layer_norm_bwd', 'gelu_bwd', 'attention_bwd', 'cross_entropy_bwd',
            'block_bwd', 'loss_bwd', 'loss_and_grads']
 
-# %% ../nbs/04_backprop.ipynb #5fff78d1
+# %% ../nbs/04_backprop.ipynb #e0f47922
 __doc__ = """The reference model, backward: each layer's twin, the whole backward pass,
 and the gradient check.
 
@@ -13,12 +13,13 @@ cache, returns the gradient of its input, and *adds* to the parameter gradients 
 given. Zeroing them is the caller's act.
 """
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from .model import Config, GELU_A, GELU_B, join_heads, loss_fwd, split_heads
 
-# %% ../nbs/04_backprop.ipynb #71e87cdf
+# %% ../nbs/04_backprop.ipynb #a057b715
 def linear_bwd(
     dy: np.ndarray, # (T, D): gradient of the output
     cache: tuple,   # from `linear_fwd`
@@ -31,10 +32,10 @@ def linear_bwd(
     db += dy.sum(0)
     return dy @ w.T
 
-# %% ../nbs/04_backprop.ipynb #64604094
+# %% ../nbs/04_backprop.ipynb #05a36e6b
 def check_gradient(
     name: str,                # what is being checked, for the message
-    f,                        # () -> float: the loss, from the current content of x
+    f: Callable[[], float],   # the loss, from the current content of x
     x: np.ndarray,            # float64, any shape: varied in place and put back
     dx: np.ndarray,           # same shape: the gradient to check
     rng: np.random.Generator, # picks the entries
@@ -68,7 +69,7 @@ def check_gradient(
         worst = max(worst, error)
     return worst
 
-# %% ../nbs/04_backprop.ipynb #0886b270
+# %% ../nbs/04_backprop.ipynb #7535fa01
 def embedding_bwd(
     dx: np.ndarray,   # (T, C)
     ids: np.ndarray,  # (T,): the cache of `embedding_fwd`
@@ -79,7 +80,7 @@ def embedding_bwd(
     np.add.at(dwte, ids, dx)
     dwpe[:len(ids)] += dx
 
-# %% ../nbs/04_backprop.ipynb #5522fb7f
+# %% ../nbs/04_backprop.ipynb #1d2d4300
 def layer_norm_bwd(
     dy: np.ndarray, # (T, C)
     cache: tuple,   # from `layer_norm_fwd`
@@ -95,7 +96,7 @@ def layer_norm_bwd(
         g - g.mean(-1, keepdims=True) - xhat * (g * xhat).mean(-1, keepdims=True)
     )
 
-# %% ../nbs/04_backprop.ipynb #1d38b6f1
+# %% ../nbs/04_backprop.ipynb #2609dea7
 def gelu_bwd(
     dy: np.ndarray, # any shape
     cache: tuple,   # from `gelu_fwd`
@@ -107,7 +108,7 @@ def gelu_bwd(
         + 0.5 * x * (1 - t * t) * (GELU_A * (1 + 3 * GELU_B * x * x))
     )
 
-# %% ../nbs/04_backprop.ipynb #26e8ad79
+# %% ../nbs/04_backprop.ipynb #b50c0552
 def attention_bwd(
     dy: np.ndarray, # (T, C)
     cache: tuple,   # from `attention_fwd`
@@ -118,11 +119,11 @@ def attention_bwd(
     dv = shares.transpose(0, 2, 1) @ dy
     dshares = dy @ v.transpose(0, 2, 1)     # (H, T, T)
     dscores = shares * (dshares - (shares * dshares).sum(-1, keepdims=True))
-    dscores *= q.dtype.type(1 / math.sqrt(q.shape[-1]))
+    dscores /= math.sqrt(q.shape[-1])
     dq, dk = dscores @ k, dscores.transpose(0, 2, 1) @ q
     return np.hstack([join_heads(d) for d in (dq, dk, dv)])
 
-# %% ../nbs/04_backprop.ipynb #865b0d40
+# %% ../nbs/04_backprop.ipynb #51325b81
 def cross_entropy_bwd(
     cache: tuple,        # from `cross_entropy_fwd`
     scale: float = 1.0,  # gradient of the mean loss; 1/B where a batch averages B sequences
@@ -130,11 +131,11 @@ def cross_entropy_bwd(
     "(p - onehot(target)) · scale / T."
     e, total, targets = cache
     k = scale / len(targets)
-    dlogits = e * (k / total)[:, None].astype(e.dtype)
-    dlogits[np.arange(len(targets)), targets] -= e.dtype.type(k)
+    dlogits = e * (k / total)[:, None]
+    dlogits[np.arange(len(targets)), targets] -= k
     return dlogits
 
-# %% ../nbs/04_backprop.ipynb #0bda6d96
+# %% ../nbs/04_backprop.ipynb #9ee221e0
 def block_bwd(
     dx: np.ndarray,             # (T, C): gradient of the block's output
     cache: tuple,               # from `block_fwd`
@@ -158,7 +159,7 @@ def block_bwd(
     d = linear(d, c_attn, "attn.c_attn")        # (T, C)
     return dx + norm(d, ln_1, "ln_1")
 
-# %% ../nbs/04_backprop.ipynb #68e1f29b
+# %% ../nbs/04_backprop.ipynb #aa28d461
 def loss_bwd(
     cache: tuple,               # from `loss_fwd`
     p: dict[str, np.ndarray],   # parameters
@@ -176,7 +177,7 @@ def loss_bwd(
         dx = block_bwd(dx, blocks[i], g, i)
     embedding_bwd(dx, emb, g["wte.weight"], g["wpe.weight"])
 
-# %% ../nbs/04_backprop.ipynb #0eab2ebd
+# %% ../nbs/04_backprop.ipynb #5e6de402
 def loss_and_grads(
     p: dict[str, np.ndarray],   # parameters
     g: dict[str, np.ndarray],   # gradients: added to

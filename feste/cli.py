@@ -3,9 +3,9 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/92_cli.ipynb #e5247f42
+# %% ../nbs/92_cli.ipynb #8b521141
 __doc__ = """The `feste` command. Thin: parse, call, print."""
-import sys
+import sys, warnings
 from pathlib import Path
 
 import click
@@ -15,11 +15,14 @@ import feste
 from . import data, generation, training
 from .model import PRESETS, preset
 
-# %% ../nbs/92_cli.ipynb #c948aa26
+# %% ../nbs/92_cli.ipynb #a8738d4d
 class _Plain(click.Group):
     "Errors that a user can mend are printed as one sentence, without a traceback."
     def invoke(self, ctx):
+        warnings.showwarning = lambda message, *_: click.echo(f"Note: {message}", err=True)
         try: return super().invoke(ctx)
+        except MemoryError:
+            raise click.ClickException("not enough memory: use a smaller batch or preset")
         except (ValueError, OSError, FloatingPointError) as e:
             raise click.ClickException(str(e)) from e
 
@@ -31,10 +34,10 @@ class _Plain(click.Group):
 def main():
     "Feste: build a language model from nothing, and train it on Shakespeare."
 
-# %% ../nbs/92_cli.ipynb #fcfc059c
+# %% ../nbs/92_cli.ipynb #ddda5936
 _text = click.option(
     "--text",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True),
     help="A UTF-8 text file, or a folder of .txt files. Without it: the plays.",
 )
 
@@ -51,7 +54,7 @@ def _data(text: Path | None):
         f"sha256 {corpus.sha256[:12]}…")
     if text is None: click.echo(f"clean text in {data.home() / 'corpus'}")
 
-# %% ../nbs/92_cli.ipynb #5b6043c6
+# %% ../nbs/92_cli.ipynb #166b720f
 def _speak(run: training.Run) -> str:
     "The sample that a training run keeps."
     return generation.generate(
@@ -65,7 +68,8 @@ def _go(run: training.Run) -> None:
         click.echo(
             f"\nstopped after step {run.step} of {run.settings.steps}; nothing is lost. "
             f"Go on with: feste resume {run.folder}"
-            if str(e) else "\nstopped at once; the last checkpoint is kept")
+            if str(e) else "\nstopped at once; the last checkpoint is kept. "
+            f"Go on with: feste resume {run.folder}")
         sys.exit(130)
     last = [r for r in training.read_metrics(run.folder) if r["val_loss"]][-1]
     click.echo(
@@ -73,7 +77,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #96326751
+# %% ../nbs/92_cli.ipynb #2fd73378
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -82,7 +86,8 @@ def _go(run: training.Run) -> None:
 @click.option("--steps", type=click.IntRange(1), default=2000, help="Updates.")
 @click.option("--batch", type=click.IntRange(1), default=8, help="Sequences in a batch.")
 @click.option("--lr", type=float, default=3e-3, help="The largest learning rate.")
-@click.option("--seed", type=int, default=0, help="Of the initialisation and the batches.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, help="Of the initialisation and the batches.")
 @_text
 def _train(
     folder: Path,
@@ -106,24 +111,25 @@ def _train(
 
 @main.command("resume")
 @click.argument("folder", type=click.Path(path_type=Path))
-@_text
-def _resume(folder: Path, text: Path | None):
-    "Go on with the run in FOLDER from its newest checkpoint."
-    _go(training.resume_run(folder, data.load(text)))
+def _resume(folder: Path):
+    "Go on with the run in FOLDER from its newest checkpoint, on the same text."
+    _go(training.resume_run(folder))
 
-# %% ../nbs/92_cli.ipynb #418cc158
+# %% ../nbs/92_cli.ipynb #68660986
 @main.command("sample")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--prompt", default="HAMLET:\n", show_default=False,
     help="Text to go on from.  [default: a line that says HAMLET:]")
 @click.option("--length", type=click.IntRange(1), default=200, help="Tokens.")
-@click.option("--temperature", type=float, default=0.8, help="0 is the most careful.")
 @click.option(
-    "--top-k", type=int, default=None,
+    "--temperature", type=click.FloatRange(0, 100), default=0.8,
+    help="0 is the most careful.")
+@click.option(
+    "--top-k", type=click.IntRange(1), default=None,
     help="Only the k best tokens may be chosen.")
 @click.option(
-    "--seed", type=int, default=None,
+    "--seed", type=click.IntRange(0), default=None,
     help="For the same text again.  [default: another text each time]")
 def _sample(
     folder: Path,
@@ -135,6 +141,9 @@ def _sample(
 ):
     "Write with the model in FOLDER (a run or a recording)."
     p, cfg, tok = generation.load_model(folder)
+    try: tok.encode(prompt)
+    except UnicodeEncodeError:
+        raise click.BadParameter("it is not UTF-8", param_hint="--prompt") from None
     click.echo(prompt, nl=False)
     for piece in generation.stream(
             p, cfg, tok, prompt, length, np.random.default_rng(seed), temperature, top_k):

@@ -121,7 +121,7 @@ def course_map(
         text,
     )
 
-# %% ../nbs/90_plots.ipynb #c1eb7ca3
+# %% ../nbs/90_plots.ipynb #5729fbb3
 _STARTED = time.perf_counter()      # the first cell of a chapter imports this module
 
 def budget() -> str:
@@ -134,8 +134,9 @@ def budget() -> str:
     except ImportError:             # Windows
         import psutil
         peak = psutil.Process().memory_info().peak_wset
+    seconds = time.perf_counter() - _STARTED
     return (
-        f"{time.perf_counter() - _STARTED:.0f} seconds "
+        f"{f'{seconds:.0f}' if seconds >= 1.5 else 'less than 2'} seconds "
         f"and {peak / 1e6:,.0f} MB of memory"
     )
 
@@ -169,9 +170,9 @@ def loss_figure(
         caption,
     )
 
-# %% ../nbs/90_plots.ipynb #6afd43f6
+# %% ../nbs/90_plots.ipynb #76216cbc
 class LivePlot:
-    "A loss figure that follows a run: pass it to `Run.train` as `on_log`."
+    "A loss figure that follows a run: pass it to `feste.training.train` as `on_log`."
     def __init__(self,
                  every: float = 2.0,  # seconds between two drawings, at least
                  caption: str = "",

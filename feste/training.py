@@ -5,7 +5,7 @@ __all__ = ['METRICS', 'token_file', 'check_length', 'draw_windows', 'decay_mask'
            'evaluate', 'Settings', 'read_metrics', 'Run', 'create_run', 'save_checkpoint', 'load_checkpoint',
            'resume_run', 'train_step', 'log_row', 'train', 'record']
 
-# %% ../nbs/06_training.ipynb #5c845d38
+# %% ../nbs/06_training.ipynb #a5dd4e15
 __doc__ = """Training: batches, AdamW, schedule, clipping, evaluation, checkpoints, resume.
 
 Contract: a run is a folder. Same settings, seed and machine: same numbers.
@@ -13,7 +13,7 @@ A resumed run equals an uninterrupted one, bit for bit.
 """
 import contextlib, csv, hashlib, json, math, os, platform, shutil, signal, sys, time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from . import data, tokenizer
 from .backprop import loss_and_grads
 from .model import Config, init, layout, load_weights, loss_fwd, save_weights, views
 
-# %% ../nbs/06_training.ipynb #edfdb58b
+# %% ../nbs/06_training.ipynb #75088b9e
 def token_file(
     corpus: data.Corpus,
     tok: tokenizer.Tokenizer,
@@ -33,23 +33,35 @@ def token_file(
 ) -> np.ndarray: # (N,) uint16, or uint32 for vocabularies beyond 65536: a memory map
     "The token ids of a split, encoded once and kept under the course's cache folder."
     dtype = np.dtype("<u2" if tok.vocab_size <= 1 << 16 else "<u4")
-    key = hashlib.sha256(
-        f"{corpus.sha256} {tok.pattern} {tok.merges}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{corpus.sha256} {_fingerprint(tok)}".encode()).hexdigest()[:16]
     path = data.home() / "cache" / f"{corpus.name}-{tok.vocab_size}-{key}-{split}.bin"
-    if not path.exists():
+    text = corpus.text(split)
+    if not _spells(path, dtype, tok, len(text.encode("utf-8"))):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}.part")
-        np.array(tok.encode(corpus.text(split)), dtype).tofile(aside)
+        np.array(tok.encode(text), dtype).tofile(aside)
         os.replace(aside, path)
     return np.memmap(path, dtype, mode="r")
 
-# %% ../nbs/06_training.ipynb #c70f1016
+def _spells(path: Path, dtype: np.dtype, tok: tokenizer.Tokenizer, n_bytes: int) -> bool:
+    "Whether a cached file is there and whole: its tokens have as many bytes as the text."
+    if not path.exists(): return False
+    ids = np.fromfile(path, dtype)
+    sizes = np.array([len(b) for b in tok.bytes])
+    return (path.stat().st_size == ids.nbytes and ids.max(initial=0) < len(sizes)
+            and sizes[ids].sum() == n_bytes)
+
+def _fingerprint(tok: tokenizer.Tokenizer) -> str:
+    "A hash of all that decides how a tokenizer cuts text."
+    return hashlib.sha256(f"{tok.pattern} {tok.merges}".encode()).hexdigest()
+
+# %% ../nbs/06_training.ipynb #f4340b40
 def check_length(ids: np.ndarray, T: int, what: str = "text") -> None:
     "Raise `ValueError` if a text is shorter than one window and its targets."
     if len(ids) < T + 1:
         raise ValueError(
             f"the {what} has {len(ids)} tokens, and one window needs T + 1 = {T + 1}: "
-            "use a longer text or a model with a smaller T")
+            "use a longer text, or a smaller preset (a model with a smaller T)")
 
 def draw_windows(
     ids: np.ndarray,          # (N,) token ids
@@ -66,7 +78,7 @@ def draw_windows(
     rows = np.stack([ids[s:s + T + 1] for s in starts]).astype(np.int64)
     return rows[:, :-1], rows[:, 1:]
 
-# %% ../nbs/06_training.ipynb #5ceb46e4
+# %% ../nbs/06_training.ipynb #e0121cf7
 def decay_mask(
     cfg: Config,
 ) -> np.ndarray: # (n_params,) float32: 1 where weight decay applies
@@ -96,7 +108,7 @@ def adamw(
     p -= lr * decay * p
     p -= lr / (1 - beta1 ** step) * m / (np.sqrt(unbiased_v) + eps)
 
-# %% ../nbs/06_training.ipynb #a0b58dbc
+# %% ../nbs/06_training.ipynb #7a36ccd1
 def lr_at(
     step: int,           # updates done so far
     steps: int,          # updates in the whole run
@@ -110,14 +122,14 @@ def lr_at(
     done = min(1.0, (step - rise) / max(1, steps - rise))
     return peak * (floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2)
 
-# %% ../nbs/06_training.ipynb #1212b0f9
+# %% ../nbs/06_training.ipynb #2e7d8473
 def clip(g: np.ndarray, limit: float) -> float: # the norm before clipping
     "Scale the gradient in place to a norm of at most `limit`."
     norm = math.sqrt(float(np.vdot(g, g)))
-    if norm > limit: g *= limit / norm
+    if norm > limit and math.isfinite(norm): g *= limit / norm
     return norm
 
-# %% ../nbs/06_training.ipynb #f5440658
+# %% ../nbs/06_training.ipynb #67c8bde2
 class Evaluation(NamedTuple):
     "How well a model predicts a text."
     loss: float           # nats per token
@@ -148,7 +160,7 @@ def evaluate(
         n_bytes += int(size[row[1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #5418ea7e
+# %% ../nbs/06_training.ipynb #f869c0fc
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -173,11 +185,17 @@ class Settings:
         for name in (
                 "steps", "batch", "log_every", "eval_every", "eval_tokens", "sample_every",
                 "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be 1 or more")
-        if self.lr <= 0: raise ValueError(f"lr is {self.lr}: it must be above 0")
+            n = getattr(self, name)
+            if not isinstance(n, int) or n < 1:
+                raise ValueError(f"{name} is {n}: it must be a whole number, 1 or more")
+        if not isinstance(self.model, Config):
+            raise ValueError(f"model is {self.model!r}: give a Config, like preset('tiny')")
+        if not 0 < self.lr < math.inf:
+            raise ValueError(f"lr is {self.lr}: it must be a number above 0")
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed}: it must be a whole number, 0 or more")
 
-# %% ../nbs/06_training.ipynb #8bd9a342
+# %% ../nbs/06_training.ipynb #778857ad
 METRICS = (
     "step", "seconds", "lr", "train_loss", "grad_norm", "val_loss", "val_bits_per_byte",
     "val_perplexity", "tokens_per_s")
@@ -185,14 +203,15 @@ METRICS = (
 def read_metrics(
     folder: str | Path,
 ) -> list[dict[str, float | None]]: # a dict for each row; None where nothing was measured
-    "The rows of a run's `metrics.csv`."
-    with open(Path(folder) / "metrics.csv", encoding="utf-8", newline="") as f:
-        return [
-            {k: (int(x) if k == "step" else float(x)) if x else None
-             for k, x in row.items()}
-            for row in csv.DictReader(f)]
+    "The rows of a run's `metrics.csv`. Raises `ValueError` if it is damaged."
+    path = Path(folder) / "metrics.csv"
+    number = lambda k, x: (int(x) if k == "step" else float(x)) if x else None
+    with open(path, encoding="utf-8", newline="") as f:
+        try: return [{k: number(k, row[k]) for k in METRICS} for row in csv.DictReader(f)]
+        except (ValueError, KeyError, TypeError) as e:
+            raise ValueError(f"{path} is damaged ({e}): put back a copy of it") from None
 
-# %% ../nbs/06_training.ipynb #a1eae022
+# %% ../nbs/06_training.ipynb #141ca938
 class Run:
     """A model in training, and its folder.
 
@@ -210,6 +229,10 @@ class Run:
         self.cfg = settings.model
         self.ids = {split: token_file(corpus, tok, split) for split in ("train", "val")}
         for split, ids in self.ids.items(): check_length(ids, self.cfg.T, f"{split} text")
+        if settings.batch * self.cfg.T > len(self.ids["train"]):
+            raise ValueError(
+                f"a batch of {settings.batch} windows of {self.cfg.T} tokens is more than the "
+                f"training text has ({len(self.ids['train'])} tokens): use a smaller batch")
         self.rng = np.random.default_rng(settings.seed)
         self.flat = init(self.cfg, self.rng)
         self.grad, self.m, self.v = (np.zeros_like(self.flat) for _ in range(3))
@@ -224,13 +247,16 @@ class Run:
         s = self.settings
         return lr_at(self.step, s.steps, s.lr, s.warmup, s.floor)
 
-# %% ../nbs/06_training.ipynb #b844527f
+# %% ../nbs/06_training.ipynb #492463ec
+def _how_to_resume(folder: Path) -> str:
+    return f"`feste resume {folder}`, in Python `train(resume_run({str(folder)!r}))`"
+
 def _describe(settings: Settings, corpus: data.Corpus, tok: tokenizer.Tokenizer) -> dict:
     "What `config.json` says: settings, data, tokenizer, versions, command line."
     return dict(
         settings=asdict(settings),
-        data=dict(name=corpus.name, sha256=corpus.sha256),
-        tokenizer_sha256=hashlib.sha256(f"{tok.pattern} {tok.merges}".encode()).hexdigest(),
+        data=dict(name=corpus.name, sha256=corpus.sha256, path=corpus.path),
+        tokenizer_sha256=_fingerprint(tok),
         versions=dict(
             feste=feste.__version__,
             numpy=np.__version__,
@@ -240,18 +266,25 @@ def _describe(settings: Settings, corpus: data.Corpus, tok: tokenizer.Tokenizer)
         started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
 
+# %% ../nbs/06_training.ipynb #5e97fdee
 def create_run(
     folder: str | Path,
     settings: Settings,
     corpus: data.Corpus,
     tok: tokenizer.Tokenizer | None = None, # None: learn one from the training text
 ) -> Run:
-    "Start a run in a new folder. Raises `FileExistsError` if a run is there already."
+    """Start a run in a new folder.
+
+    Raises `FileExistsError` if a run, or a file, is there already; `ValueError` if text,
+    tokenizer, model and batch do not fit each other.
+    """
     folder = Path(folder)
     if (folder / "config.json").exists():
         raise FileExistsError(
-            f"{folder} holds a run already: resume it with "
-            f"`resume_run({str(folder)!r}, corpus)`, or choose another folder")
+            f"{folder} holds a run already. Go on with it: {_how_to_resume(folder)}; "
+            "or choose another folder")
+    for part in (folder, *folder.parents):
+        if part.is_file(): raise FileExistsError(f"{part} is a file: choose another folder")
     tok = tok or tokenizer.train(corpus.text("train"), settings.model.V)
     if tok.vocab_size > settings.model.V:
         raise ValueError(
@@ -265,7 +298,7 @@ def create_run(
         json.dumps(_describe(settings, corpus, tok), indent=1) + "\n", encoding="utf-8")
     return run
 
-# %% ../nbs/06_training.ipynb #dc0711a0
+# %% ../nbs/06_training.ipynb #75ea60ec
 def save_checkpoint(run: Run, keep: int = 2) -> Path:
     "Write all that the next step depends on; older checkpoints beyond `keep` go."
     path = run.folder / "checkpoints" / f"step_{run.step:07}.safetensors"
@@ -304,33 +337,54 @@ def load_checkpoint(run: Run, path: str | Path) -> None:
     for name in ("step", "seconds", "recent", "logged"): setattr(run, name, state[name])
     run.rng.bit_generator.state = state["rng"]
 
-# %% ../nbs/06_training.ipynb #4d12d8f7
-def resume_run(folder: str | Path, corpus: data.Corpus) -> Run:
-    """Go on with a run from its newest checkpoint.
+# %% ../nbs/06_training.ipynb #a3716bbb
+def _read_config(folder: Path) -> tuple[Settings, dict, str]: # and data, tokenizer's hash
+    path = folder / "config.json"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{folder} holds no run: start one with `feste train {folder}`, "
+            "in Python with `create_run`")
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        s, recorded = whole["settings"], whole["data"]
+        settings = Settings(**{**s, "model": Config(**s["model"])})
+        return (settings, {k: recorded.get(k) for k in ("name", "sha256", "path")},
+                whole["tokenizer_sha256"])
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        raise ValueError(f"{path} is damaged ({type(e).__name__}: {e}): "
+                         "put back a copy of it, or start a new run") from None
 
-    Raises `FileNotFoundError` if the folder holds no run; `ValueError` if the corpus
-    is another one or the checkpoint is damaged.
+# %% ../nbs/06_training.ipynb #d76a7b8e
+def resume_run(
+    folder: str | Path,
+    corpus: data.Corpus | None = None, # None: the text that the run was trained on
+) -> Run:
+    """A run as its newest checkpoint left it, ready for `train`.
+
+    Raises `FileNotFoundError` if the folder holds no run; `ValueError` if the corpus or
+    the tokenizer is another one, or the checkpoint is damaged.
     """
     folder = Path(folder)
-    if not (folder / "config.json").exists():
-        raise FileNotFoundError(f"{folder} holds no run: start one with `create_run`")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config["data"]["sha256"] != corpus.sha256:
+    settings, recorded, tokenizer_hash = _read_config(folder)
+    if corpus is None: corpus = data.load(recorded["path"])
+    if recorded["sha256"] != corpus.sha256:
         raise ValueError(
-            f"{folder} was trained on {config['data']['name']} "
-            f"({config['data']['sha256'][:12]}…), "
-            f"not on {corpus.name} ({corpus.sha256[:12]}…): load the same text")
-    s = config["settings"]
-    run = Run(
-        folder,
-        Settings(**{**s, "model": Config(**s["model"])}),
-        corpus,
-        tokenizer.load(folder / "tokenizer.json"),
-    )
+            f"{folder} was trained on {recorded['name']} with hash {recorded['sha256'][:12]}, "
+            f"not on {corpus.name} with hash {corpus.sha256[:12]}: load the text as it was")
+    tok = tokenizer.load(folder / "tokenizer.json")
+    if _fingerprint(tok) != tokenizer_hash:
+        raise ValueError(
+            f"{folder / 'tokenizer.json'} is not the tokenizer that the run was trained with: "
+            "put that file back")
+    rows = read_metrics(folder)
+    run = Run(folder, settings, corpus, tok)
     newest = max((folder / "checkpoints").glob("step_*.safetensors"), default=None)
     if newest: load_checkpoint(run, newest)
-    _write_metrics(
-        folder, [r for r in read_metrics(folder) if r["step"] <= run.logged])
+    elif any(r["step"] > 0 for r in rows):
+        raise ValueError(
+            f"{folder} has no checkpoints (a recording has none): "
+            "it can be sampled, but not trained further. Train a new run")
+    _write_metrics(folder, [r for r in rows if r["step"] <= run.logged])
     return run
 
 def _write_metrics(folder: Path, rows: list[dict]) -> None:
@@ -341,30 +395,33 @@ def _write_metrics(folder: Path, rows: list[dict]) -> None:
         w.writerows(rows)
     os.replace(aside, folder / "metrics.csv")
 
-# %% ../nbs/06_training.ipynb #5d58ece2
+# %% ../nbs/06_training.ipynb #cfa913f9
 def train_step(run: Run) -> None:
     """Draw a batch, find its gradient, clip, update.
 
-    Raises `FloatingPointError` if the loss is no number any more.
+    Raises `FloatingPointError`, leaving the parameters as they are, if the loss or the
+    gradient is not finite.
     """
     s = run.settings
     X, Y = draw_windows(run.ids["train"], s.batch, run.cfg.T, run.rng)
     run.grad[:] = 0
-    loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y)
-    if not math.isfinite(loss):
+    with np.errstate(all="ignore"):         # one message is enough: the one below
+        loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y)
+        norm = clip(run.grad, s.clip)
+    if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(
-            f"the loss is {loss} at step {run.step}: the run has diverged. "
-            f"Start again with a smaller lr than {s.lr}; "
-            f"the last checkpoint in {run.folder} is from before")
-    norm = clip(run.grad, s.clip)
+            f"the loss is {loss} and the gradient's norm {norm} at step {run.step}: "
+            "the run has diverged. Start again in a new folder, "
+            f"with a smaller lr than {s.lr}")
     adamw(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr, run.decay,
           s.beta1, s.beta2)
     run.step += 1
     run.recent.append((loss, norm))
 
+# %% ../nbs/06_training.ipynb #59c36fc7
 def log_row(
     run: Run,
-    seconds: float, # spent on the steps since the last row
+    seconds: float, # spent on the steps since the last row; 0 if unknown
 ) -> dict:
     "Append means since the last row, and the validation loss if it is due, to the metrics."
     s = run.settings
@@ -372,7 +429,8 @@ def log_row(
         step=run.step, seconds=round(run.seconds, 2), lr=run.lr)
     if run.recent:
         row["train_loss"], row["grad_norm"] = np.mean(run.recent, axis=0)
-        row["tokens_per_s"] = round(len(run.recent) * s.batch * run.cfg.T / seconds)
+        row["tokens_per_s"] = (
+            round(len(run.recent) * s.batch * run.cfg.T / seconds) if seconds else None)
     if run.step % s.eval_every == 0 or run.step == s.steps:
         val = evaluate(run.params, run.cfg, run.tokenizer, run.ids["val"], s.eval_tokens)
         row |= dict(val_loss=val.loss, val_bits_per_byte=val.bits_per_byte,
@@ -382,7 +440,7 @@ def log_row(
     run.recent, run.logged = [], run.step
     return row
 
-# %% ../nbs/06_training.ipynb #0dd9ecc7
+# %% ../nbs/06_training.ipynb #ea75e80e
 @contextlib.contextmanager
 def _note_interrupt():
     "Within this context the first Ctrl-C sets a flag; the second interrupts."
@@ -397,7 +455,7 @@ def _note_interrupt():
     try: yield asked
     finally: signal.signal(signal.SIGINT, before)
 
-# %% ../nbs/06_training.ipynb #03f2c4a9
+# %% ../nbs/06_training.ipynb #5fc30824
 def train(
     run: Run,
     progress: bool = True,                              # a bar in the terminal
@@ -408,33 +466,34 @@ def train(
 
     An interrupt saves a checkpoint and raises `KeyboardInterrupt`, saying how to go on.
     """
-    s, began = run.settings, time.perf_counter() - run.seconds
-    last_row = time.perf_counter()
+    s, began, stepping = run.settings, time.perf_counter() - run.seconds, 0.0
     due = lambda every: run.step % every == 0 or run.step == s.steps
     with _note_interrupt() as asked, tqdm(
-            total=s.steps, initial=run.step, unit="step", disable=not progress) as bar:
+            total=s.steps, initial=run.step, unit="step",
+            disable=None if progress else True) as bar:     # None: only on a terminal
         while True:
             run.seconds = time.perf_counter() - began
             if run.step > run.logged and (due(s.log_every) or due(s.eval_every)):
-                row = log_row(run, time.perf_counter() - last_row)
+                row, stepping = log_row(run, stepping), 0.0
                 if row["val_loss"] is not None:
                     bar.set_postfix_str(f"{row['val_bits_per_byte']:.3f} bits per byte")
                 if on_log: on_log(run.folder, run.step == s.steps)
-                last_row = time.perf_counter()
             if speak and due(s.sample_every):
                 sample = run.folder / "samples" / f"step_{run.step:07}.txt"
                 sample.write_text(speak(run), encoding="utf-8")
             if asked or due(s.checkpoint_every): save_checkpoint(run)
             if run.step == s.steps: return run
             if asked: break
+            started = time.perf_counter()
             train_step(run)
+            stepping += time.perf_counter() - started
             bar.update()
     if on_log: on_log(run.folder, True)
     raise KeyboardInterrupt(
         f"stopped after step {run.step} of {s.steps}; nothing is lost. "
-        f"Go on with `train(resume_run({str(run.folder)!r}, corpus))`")
+        f"Go on with {_how_to_resume(run.folder)}")
 
-# %% ../nbs/06_training.ipynb #66f4bb89
+# %% ../nbs/06_training.ipynb #419ba65d
 def record(
     run: str | Path, # a run's folder
     to: str | Path,  # a new or existing folder
@@ -443,7 +502,10 @@ def record(
     run, to = Path(run), Path(to)
     newest = max((run / "checkpoints").glob("step_*.safetensors"), default=None)
     if newest is None:
-        raise FileNotFoundError(f"{run} has no checkpoint yet: train it first")
+        raise FileNotFoundError(
+            f"{run} has no checkpoint: give the folder of a run that has been trained")
+    if to.resolve() == run.resolve():
+        raise ValueError(f"{to} is the run itself: choose another folder for the recording")
     flat, cfg, _, _ = load_weights(newest)
     (to / "samples").mkdir(parents=True, exist_ok=True)
     for f in ("config.json", "metrics.csv", "tokenizer.json"):

@@ -48,6 +48,19 @@ def test_every_number_in_prose_is_filled(server, page):
         assert not re.search(r"\{glue", page.locator("main").inner_text()), name
 
 
+def test_solutions_open_on_request(server, page):
+    seen = {}
+    for name in CHAPTERS:
+        page.goto(f"{server}/{name}.html")
+        folded = page.locator("details", has_text="Solution to exercise")
+        seen[name] = folded.count()
+        for fold in folded.all():
+            assert not fold.locator("pre").first.is_visible()
+            fold.locator("summary").first.click()
+            assert fold.locator("pre").first.is_visible(), name
+    assert all(n == 3 for name, n in seen.items() if "/9" not in name), seen
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_loss_figure_follows_the_page(server, page, mode):
     page.emulate_media(color_scheme=mode)

@@ -20,6 +20,12 @@ def test_directives_become_tags():
     assert [c["source"] for c in cells] == ["", "x = 1", "y", "z", "boom()"]
 
 
+def test_solutions_are_folded_away_under_their_number():
+    cell = feste_book.rewrite(notebook("#| solution 2\nx = 1"))["cells"][0]
+    assert cell["metadata"]["tags"] == ["hide-cell"] and cell["source"] == "x = 1"
+    assert cell["metadata"]["mystnb"]["code_prompt_show"] == "Solution to exercise 2"
+
+
 def test_exported_cells_name_their_module():
     cells = feste_book.rewrite(notebook("#| default_exp model", "#| export\ndef f(): pass", "#| export other.place\n#| hide_output\nx = 1", "f()"))["cells"]
     labels = [c["source"] for c in cells if c["cell_type"] == "markdown"]

@@ -56,6 +56,11 @@ def test_version_types_manifest_and_widgets_are_in_the_wheel(fresh):
     assert say(fresh, "from feste.data import manifest; print(len(manifest()['plays']))") == "38"
 
 
+def test_modules_come_when_asked_for(fresh):
+    assert say(fresh, "import feste; print(feste.tokenizer.Tokenizer([]).vocab_size)") == "256"
+    assert "no attribute 'tokeniser'" in say(fresh, "import feste\ntry: feste.tokeniser\nexcept AttributeError as e: print(e)")
+
+
 def test_import_is_light(fresh):
     heavy = say(fresh, "import sys, feste; print([m for m in ('numpy', 'matplotlib', 'anywidget') if m in sys.modules])")
     assert heavy == "[]"

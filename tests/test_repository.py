@@ -30,7 +30,14 @@ def test_the_package_is_what_the_notebooks_export(copy):
     nbdev("nbdev_export", copy)
     names = sorted({f.name for folder in (ROOT, copy) for f in (folder / "feste").glob("*.py")})
     _, differ, missing = filecmp.cmpfiles(ROOT / "feste", copy / "feste", names, shallow=False)
-    assert not differ + missing, f"feste/ differs from the notebooks in {', '.join(differ + missing)}. Run: make export (or nbdev_export), and commit what changed"
+    assert not differ + missing, f"feste/ differs from the notebooks in {', '.join(differ + missing)}. Run: make export (or nbdev_export), and commit what changed. (If you edited feste/ by hand, first move the change into its notebook: the export overwrites it.)"
+
+
+def test_import_beside_the_checkout(tmp_path):
+    "A checkout called feste must not hide the package from a script in the folder around it."
+    (tmp_path / "feste" / "data").mkdir(parents=True)
+    done = run(sys.executable, "-c", "import feste; print(feste.data.manifest()['format'])", cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.strip() == "1", done.stderr
 
 
 def test_notebooks_are_clean(copy):

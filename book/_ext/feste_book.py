@@ -16,6 +16,7 @@ TAGS = {
     "default_exp": "remove-cell",
     "eval: false": "skip-execution",
     "echo: false": "remove-input",
+    "solution": "hide-cell",
 }
 EXPORTS = {"export", "exports", "exporti"}
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,8 @@ def rewrite(notebook: dict) -> dict:
             name, _, value = d.partition(" ")
             if name == "default_exp":
                 module = value
+            elif name == "solution":
+                cell["metadata"]["mystnb"] = {"code_prompt_show": f"Solution to exercise {value}", "code_prompt_hide": f"Hide the solution to exercise {value}"}
             tag = TAGS.get(d) or TAGS.get(name)
             if tag:
                 tags.add(tag)
