@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/92_cli.ipynb #8b521141
+# %% ../nbs/92_cli.ipynb #3acbd092
 __doc__ = """The `feste` command. Thin: parse, call, print."""
 import sys, warnings
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import feste
 from . import data, generation, training
 from .model import PRESETS, preset
+from .tokenizer import well_formed
 
 # %% ../nbs/92_cli.ipynb #a8738d4d
 class _Plain(click.Group):
@@ -115,7 +116,7 @@ def _resume(folder: Path):
     "Go on with the run in FOLDER from its newest checkpoint, on the same text."
     _go(training.resume_run(folder))
 
-# %% ../nbs/92_cli.ipynb #68660986
+# %% ../nbs/92_cli.ipynb #6ada99f7
 @main.command("sample")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -141,9 +142,7 @@ def _sample(
 ):
     "Write with the model in FOLDER (a run or a recording)."
     p, cfg, tok = generation.load_model(folder)
-    try: tok.encode(prompt)
-    except UnicodeEncodeError:
-        raise click.BadParameter("it is not UTF-8", param_hint="--prompt") from None
+    prompt = well_formed(prompt)            # a terminal may pass on bytes that are not UTF-8
     click.echo(prompt, nl=False)
     for piece in generation.stream(
             p, cfg, tok, prompt, length, np.random.default_rng(seed), temperature, top_k):

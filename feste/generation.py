@@ -3,13 +3,12 @@
 # %% auto #0
 __all__ = ['load_model', 'next_probs', 'stream', 'generate']
 
-# %% ../nbs/07_generation.ipynb #c3d68ad4
+# %% ../nbs/07_generation.ipynb #f28d7058
 __doc__ = """Generation: from logits to a choice, from choices to text, streamed.
 
 Contract: a `np.random.Generator` is passed in; the same generator state gives the same
 text. Needs only the model and the tokenizer.
 """
-import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +58,7 @@ def next_probs(
         logits = np.where(np.isin(np.arange(len(logits)), kept), logits, -np.inf)
     return softmax(logits / temperature)
 
-# %% ../nbs/07_generation.ipynb #7237becc
+# %% ../nbs/07_generation.ipynb #228d8602
 def stream(
     p: dict[str, np.ndarray],    # parameters, by name
     cfg: Config,
@@ -76,15 +75,13 @@ def stream(
     """
     if n < 0: raise ValueError(f"n is {n}: it must be 0 or more tokens")
     ids = tok.encode(prompt) or tok.encode("\n")
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for _ in range(n):
-        logits, _ = gpt_fwd(p, cfg, np.array(ids[-cfg.T:]))
-        probs = next_probs(logits[-1, :tok.vocab_size], temperature, top_k)
-        ids.append(int(rng.choice(len(probs), p=probs)))
-        piece = decoder.decode(tok.bytes[ids[-1]])
-        if piece: yield piece
-    rest = decoder.decode(b"", final=True)
-    if rest: yield rest
+    def draw():
+        for _ in range(n):
+            logits, _ = gpt_fwd(p, cfg, np.array(ids[-cfg.T:]))
+            probs = next_probs(logits[-1, :tok.vocab_size], temperature, top_k)
+            ids.append(int(rng.choice(len(probs), p=probs)))
+            yield ids[-1]
+    yield from tok.decode_stream(draw())
 
 def generate(
     p: dict[str, np.ndarray],    # parameters, by name

@@ -25,28 +25,27 @@ from . import data, tokenizer
 from .backprop import loss_and_grads
 from .model import Config, init, layout, load_weights, loss_fwd, save_weights, views
 
-# %% ../nbs/06_training.ipynb #75088b9e
+# %% ../nbs/06_training.ipynb #b8440aeb
 def token_file(
     corpus: data.Corpus,
     tok: tokenizer.Tokenizer,
     split: str,                  # "train", "val" or "test"
 ) -> np.ndarray: # (N,) uint16, or uint32 for vocabularies beyond 65536: a memory map
     "The token ids of a split, encoded once and kept under the course's cache folder."
-    dtype = np.dtype("<u2" if tok.vocab_size <= 1 << 16 else "<u4")
     key = hashlib.sha256(f"{corpus.sha256} {_fingerprint(tok)}".encode()).hexdigest()[:16]
     path = data.home() / "cache" / f"{corpus.name}-{tok.vocab_size}-{key}-{split}.bin"
     text = corpus.text(split)
-    if not _spells(path, dtype, tok, len(text.encode("utf-8"))):
+    if not _spells(path, tok, len(text.encode("utf-8"))):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}.part")
-        np.array(tok.encode(text), dtype).tofile(aside)
+        tok.encode_array(text).tofile(aside)
         os.replace(aside, path)
-    return np.memmap(path, dtype, mode="r")
+    return np.memmap(path, tok.dtype, mode="r")
 
-def _spells(path: Path, dtype: np.dtype, tok: tokenizer.Tokenizer, n_bytes: int) -> bool:
+def _spells(path: Path, tok: tokenizer.Tokenizer, n_bytes: int) -> bool:
     "Whether a cached file is there and whole: its tokens have as many bytes as the text."
     if not path.exists(): return False
-    ids = np.fromfile(path, dtype)
+    ids = np.fromfile(path, tok.dtype)
     sizes = np.array([len(b) for b in tok.bytes])
     return (path.stat().st_size == ids.nbytes and ids.max(initial=0) < len(sizes)
             and sizes[ids].sum() == n_bytes)
@@ -266,7 +265,7 @@ def _describe(settings: Settings, corpus: data.Corpus, tok: tokenizer.Tokenizer)
         started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
 
-# %% ../nbs/06_training.ipynb #5e97fdee
+# %% ../nbs/06_training.ipynb #2970bdbc
 def create_run(
     folder: str | Path,
     settings: Settings,
@@ -285,7 +284,9 @@ def create_run(
             "or choose another folder")
     for part in (folder, *folder.parents):
         if part.is_file(): raise FileExistsError(f"{part} is a file: choose another folder")
-    tok = tok or tokenizer.train(corpus.text("train"), settings.model.V)
+    if tok is None:
+        tok = tokenizer.train(corpus.text("train"), settings.model.V, corpus=corpus.sha256)
+    tokenizer.check_corpus(tok, corpus.sha256)
     if tok.vocab_size > settings.model.V:
         raise ValueError(
             f"the tokenizer has {tok.vocab_size} tokens, "
