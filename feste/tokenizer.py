@@ -40,15 +40,21 @@ def merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
             i += 1
     return out
 
-# %% ../nbs/01_tokenizer.ipynb #f1181652
+# %% ../nbs/01_tokenizer.ipynb #dd12ebbb
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 def pretokens(
     text: str,
     pattern: str | None = GPT2_PATTERN, # None: the whole text is one piece
 ) -> list[str]: # pieces that join back into the text
-    "Cut text where no token may cross."
-    return [text] if pattern is None else regex.findall(pattern, text)
+    "Cut text where no token may cross. What a pattern does not match is a piece as well."
+    if pattern is None: return [text]
+    if pattern == GPT2_PATTERN: return regex.findall(pattern, text)     # it matches everything
+    out, at = [], 0
+    for m in regex.finditer(pattern, text):
+        out += [text[at:m.start()], m[0]]
+        at = m.end()
+    return [piece for piece in (*out, text[at:]) if piece]
 
 # %% ../nbs/01_tokenizer.ipynb #b384c702
 def learn_merges(
@@ -289,7 +295,7 @@ def _last_safe_cut(text: str) -> int:
     found = regex.search(r"(?r)(?<=\S)[ \n]", text)     # (?r) searches from the end
     return found.start() if found else 0
 
-# %% ../nbs/01_tokenizer.ipynb #6cbed18f
+# %% ../nbs/01_tokenizer.ipynb #024c8382
 @patch
 def encode_batch(
     self: Tokenizer,
@@ -307,6 +313,7 @@ def offsets(
     text: str,
 ) -> list[tuple[int, int]]: # for each token: its first character, and the one after its last
     "Where each token of `encode(text)` lies. Tokens that share a character share its place."
+    text = well_formed(text)
     ends = np.cumsum([len(self.bytes[i]) for i in self.encode(text)], dtype=int)
     raw = np.frombuffer(text.encode("utf-8"), np.uint8)
     char = np.cumsum(raw & 0xC0 != 0x80) - 1            # byte -> character it belongs to

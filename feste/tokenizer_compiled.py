@@ -379,8 +379,8 @@ def learn_merges(
         sym, word = lay_out(t, starts, lengths)
     return [tuple(pair) for pair in learn(sym, counts, word, n_merges, min_count).tolist()]
 
-# %% ../nbs/01_tokenizer_compiled.ipynb #b24cfc24
-from .tokenizer import GPT2_PATTERN
+# %% ../nbs/01_tokenizer_compiled.ipynb #c5580a01
+from .tokenizer import GPT2_PATTERN, pretokens
 
 def as_bytes(text: str) -> np.ndarray: # (n,) uint8
     "A text's bytes in UTF-8."
@@ -389,7 +389,7 @@ def as_bytes(text: str) -> np.ndarray: # (n,) uint8
 def cutting_rule(text: str, pattern: str) -> tuple[np.ndarray, np.ndarray]: # kinds, ends
     "What `count_pieces` and `encode_range` need to cut a text by a pattern."
     if pattern == GPT2_PATTERN: return char_kinds(), np.empty(0, np.int64)
-    sizes = [len(piece.encode("utf-8")) for piece in regex.findall(pattern, text)]
+    sizes = [len(piece.encode("utf-8")) for piece in pretokens(text, pattern)]
     return np.empty(0, np.uint8), np.cumsum(np.array(sizes, np.int64))
 
 # %% ../nbs/01_tokenizer_compiled.ipynb #1909e27b
@@ -511,14 +511,13 @@ def encode_range(
         if i < t.size: table = rehashed(t, table, n, starts, lengths)
     return out[:m].copy()
 
-# %% ../nbs/01_tokenizer_compiled.ipynb #1dfb322d
+# %% ../nbs/01_tokenizer_compiled.ipynb #73f5b778
 def safe_cuts(t: np.ndarray, parts: int) -> list[int]: # places, from 0 to len(t)
     "Where a text may be cut into about equal parts without changing its pieces."
-    cuts, blank = [0], (t == 32) | (t == 10)
-    for goal in (len(t) * k // parts for k in range(1, parts)):
-        window = np.flatnonzero(blank[max(goal, 1):] & ~blank[max(goal, 1) - 1:-1])
-        if len(window): cuts.append(max(goal, 1) + int(window[0]))
-    return sorted({*cuts, len(t)})
+    blank, visible = (t[1:] == 32) | (t[1:] == 10), (t[:-1] > 32) & (t[:-1] < 127)
+    safe = np.flatnonzero(blank & visible) + 1
+    goals = np.searchsorted(safe, [len(t) * k // parts for k in range(1, parts)])
+    return sorted({0, len(t), *(int(safe[g]) for g in goals if g < len(safe))})
 
 def encode(
     text: str,
