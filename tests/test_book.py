@@ -121,7 +121,7 @@ def test_explorer_cuts_text_as_python_does(server, page):
     explorer = page.locator(".feste-explorer")
     explorer.wait_for()
     ids = lambda: [int(t) for t in explorer.locator(".feste-id").all_inner_texts()]
-    for text in ("Better a witty fool than a foolish wit.", "'Tis I'll  won't\n\n 1601!", "👩‍👩‍👧 ♥ 宁可 é½", ""):
+    for text in ("Better a witty fool than a foolish wit.", "'Tis I'll  won't\n\n 1601!", "👩‍👩‍👧 ♥ 宁可 é½", "!\x85!\ufeff a \ufeff!b", ""):
         explorer.locator("textarea").fill(text)
         for size in (256, 512, 2048):
             explorer.locator(f"input[value='{size}']").check()

@@ -9,7 +9,8 @@ const element = (tag, properties = {}, ...children) => {
   return node;
 };
 
-const GPT2 = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+// GPT-2's pattern. JavaScript's \s is not quite Unicode's white space, so that is named.
+const GPT2 = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 // A pair of ids as one number; ids stay far below 2 ** 20.
 const key = (a, b) => a * 1048576 + b;
@@ -58,8 +59,11 @@ function tokenize(text, { rank }, size, steps = Infinity) {
 const visible = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣");
 
 function spelling(bytes) {
-  const text = new TextDecoder("utf-8").decode(new Uint8Array(bytes));
-  return text.includes("\uFFFD") ? bytes.map((b) => b.toString(16).padStart(2, "0")).join(" ") : visible(text);
+  try {
+    return visible(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes)));
+  } catch {
+    return bytes.map((b) => b.toString(16).padStart(2, "0")).join(" ");
+  }
 }
 
 function render({ model, el }) {
@@ -67,7 +71,7 @@ function render({ model, el }) {
   const group = `feste-explorer-${explorers++}`;
   const vocab = vocabulary(model.get("merges"));
   let size = model.get("size");
-  const input = element("textarea", { rows: 2, value: model.get("text"), spellcheck: false });
+  const input = element("textarea", { rows: 2, value: model.get("text"), spellcheck: false, maxLength: 2000 });
   const sizes = element("fieldset", {}, element("legend", { textContent: "Vocabulary" }), ...model.get("sizes").map((n) => {
     const radio = element("input", { type: "radio", name: group, value: n, checked: n === size });
     radio.addEventListener("change", () => { size = n; restart(); });
