@@ -78,7 +78,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #2fd73378
+# %% ../nbs/92_cli.ipynb #25152281
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -104,6 +104,8 @@ def _train(
     Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the
     result is the same as without the stop.
     """
+    click.echo("learning the tokenizer; the very first time its code is compiled, "
+               "which takes about half a minute", err=True)
     _go(training.create_run(
         folder,
         training.Settings(preset(name), steps=steps, batch=batch, lr=lr, seed=seed),
