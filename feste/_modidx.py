@@ -101,7 +101,6 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                                  'feste.tokenizer.Tokenizer.encode_plain': ('tokenizer.html#tokenizer.encode_plain', 'feste/tokenizer.py'),
                                  'feste.tokenizer.Tokenizer.offsets': ('tokenizer.html#tokenizer.offsets', 'feste/tokenizer.py'),
                                  'feste.tokenizer.Tokenizer.vocab_size': ('tokenizer.html#tokenizer.vocab_size', 'feste/tokenizer.py'),
-                                 'feste.tokenizer._alternate': ('tokenizer.html#_alternate', 'feste/tokenizer.py'),
                                  'feste.tokenizer._check': ('tokenizer.html#_check', 'feste/tokenizer.py'),
                                  'feste.tokenizer._compiled': ('tokenizer.html#_compiled', 'feste/tokenizer.py'),
                                  'feste.tokenizer._from_json': ('tokenizer.html#_from_json', 'feste/tokenizer.py'),

@@ -119,7 +119,7 @@ def _check(n: int, numbers: Sequence[int], special: dict[str, int]) -> None:
         raise ValueError("every token needs an id of its own, 0 or more")
     if "" in special: raise ValueError("a special token needs a name")
 
-# %% ../nbs/01_tokenizer.ipynb #c256ed0c
+# %% ../nbs/01_tokenizer.ipynb #8080f9a8
 class Tokenizer:
     "Byte-level byte-pair encoding with a fixed list of merges."
 
@@ -133,14 +133,15 @@ class Tokenizer:
         self.merges, self.pattern = [(int(a), int(b)) for a, b in merges], pattern
         self.special, self.corpus = dict(special or {}), corpus
         self.ids = None if ids is None else [int(i) for i in ids]
+        if self.ids == [*range(256 + len(self.merges))]: self.ids = None    # ours after all
         self.rank = {pair: r for r, pair in enumerate(self.merges)}
         spelled = spellings(self.merges)
-        numbers = range(len(spelled)) if ids is None else self.ids
+        numbers = self.ids or range(len(spelled))
         _check(len(spelled), numbers, self.special)
         named = {i: name.encode("utf-8") for name, i in self.special.items()}
         known = dict(zip(numbers, spelled)) | named
         self.bytes: list[bytes] = [known.get(i, b"") for i in range(max(known) + 1)]
-        self._numbers = None if ids is None else np.array(ids, np.int32)
+        self._numbers = np.array(numbers, np.int32)
         self._spelled: dict[str, list[int]] = {}
         self._table = None                            # for compiled encoding, when needed
 
@@ -186,7 +187,7 @@ def _compiled():
     except ImportError: return None
     return tokenizer_compiled
 
-# %% ../nbs/01_tokenizer.ipynb #0107ba6b
+# %% ../nbs/01_tokenizer.ipynb #a65682fc
 @patch
 def encode_array(
     self: Tokenizer,
@@ -207,8 +208,8 @@ def encode_array(
     if not names: return self._encode(text, threads)
     either = "|".join(map(regex.escape, sorted(names, key=len, reverse=True)))
     return np.concatenate([
-        np.array([self.special[part]], self.dtype) if odd else self._encode(part, threads)
-        for odd, part in _alternate(regex.split(f"({either})", text))])
+        np.array([self.special[part]], self.dtype) if i % 2 else self._encode(part, threads)
+        for i, part in enumerate(regex.split(f"({either})", text))])
 
 def well_formed(text: str) -> str:
     "The same text, unless it holds halves of surrogate pairs: pairs are joined, others �."
@@ -216,9 +217,6 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
-
-def _alternate(parts: list[str]) -> list[tuple[int, str]]:
-    return [(i % 2, part) for i, part in enumerate(parts)]
 
 @patch
 def encode(
@@ -445,15 +443,13 @@ def _from_tiktoken(text: str, pattern: str | None) -> Tokenizer:
         merges.append((place[parts[0]], place[parts[1]]))
     return Tokenizer(merges, pattern, ids=[ranks[b] for b in order])
 
-# %% ../nbs/01_tokenizer.ipynb #073bf4fe
+# %% ../nbs/01_tokenizer.ipynb #05630f88
 _TITLE = "# feste tokenizer, version 1"
 
 def _to_text(tok: Tokenizer) -> str:
     "The readable form: settings, then a merge on each line."
-    visible = _visible_bytes()
+    visible, spelled = _visible_bytes(), spellings(tok.merges)
     show = lambda i: "".join(visible[b] for b in spelled[i])
-    spelled = [bytes([i]) for i in range(256)]
-    for a, b in tok.merges: spelled.append(spelled[a] + spelled[b])
     about = dict(corpus=tok.corpus, pattern=tok.pattern, special=tok.special, ids=tok.ids)
     return "\n".join([_TITLE, *(f"# {k}: {json.dumps(v)}" for k, v in about.items()),
                       *(f"{a} {b}\t{show(a)} {show(b)}" for a, b in tok.merges)]) + "\n"

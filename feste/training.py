@@ -25,7 +25,7 @@ from . import data, tokenizer
 from .backprop import loss_and_grads
 from .model import Config, init, layout, load_weights, loss_fwd, save_weights, views
 
-# %% ../nbs/06_training.ipynb #b8440aeb
+# %% ../nbs/06_training.ipynb #30a5b54c
 def token_file(
     corpus: data.Corpus,
     tok: tokenizer.Tokenizer,
@@ -52,7 +52,8 @@ def _spells(path: Path, tok: tokenizer.Tokenizer, n_bytes: int) -> bool:
 
 def _fingerprint(tok: tokenizer.Tokenizer) -> str:
     "A hash of all that decides how a tokenizer cuts text."
-    return hashlib.sha256(f"{tok.pattern} {tok.merges}".encode()).hexdigest()
+    numbering = f" {tok.ids}" if tok.ids else ""
+    return hashlib.sha256(f"{tok.pattern} {tok.merges}{numbering}".encode()).hexdigest()
 
 # %% ../nbs/06_training.ipynb #f4340b40
 def check_length(ids: np.ndarray, T: int, what: str = "text") -> None:
