@@ -4,6 +4,9 @@ Each module comes from one chapter of the course:
 
 - `data`: texts with rights, cleaned, split and verified
 - `tokenizer`: byte-level byte-pair encoding
+- `tensors`: arrays from a flat list, what operations cost, how far sums can be trusted;
+  with `tensors_roof`, `tensors_matmul` and `tensors_rows`: this machine's limits and
+  the compiled kernels
 - `model`: configuration, parameters and GPT-2's forward pass in NumPy
 - `backprop`: every layer's backward twin, and the gradient check
 - `training`: batches, AdamW, runs on disk that can be stopped and resumed

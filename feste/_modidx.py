@@ -122,7 +122,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                                'feste.tensors.cost': ('tensors.html#cost', 'feste/tensors.py'),
                                'feste.tensors.divide': ('tensors.html#divide', 'feste/tensors.py'),
                                'feste.tensors.elementwise': ('tensors.html#elementwise', 'feste/tensors.py'),
-                               'feste.tensors.larger': ('tensors.html#larger', 'feste/tensors.py'),
+                               'feste.tensors.larger_of': ('tensors.html#larger_of', 'feste/tensors.py'),
                                'feste.tensors.ledger': ('tensors.html#ledger', 'feste/tensors.py'),
                                'feste.tensors.rounding_bound': ('tensors.html#rounding_bound', 'feste/tensors.py'),
                                'feste.tensors.row_strides': ('tensors.html#row_strides', 'feste/tensors.py'),

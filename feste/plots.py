@@ -60,7 +60,7 @@ def figure(
     note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return Shown(f'<figure class="feste-figure" style="margin:0">{svg}{note}</figure>', alt)
 
-# %% ../nbs/90_plots.ipynb #b8b3bf72
+# %% ../nbs/90_plots.ipynb #faabf1f5
 def table(
     rows: list[tuple],
     header: tuple[str, ...],
@@ -85,9 +85,10 @@ def table(
 def exports(module: str) -> Shown: # a table
     "What a module offers: public functions and classes with their first sentence."
     m = importlib.import_module(module)
-    public = {name: getattr(m, name) for name in m.__all__ if callable(getattr(m, name))}
-    first = lambda x: (inspect.getdoc(x) or "").split("\n")[0].split(" Raises ")[0]
-    rows = [(f"`{name}`", first(x)) for name, x in public.items()]
+    public = {name: getattr(m, name) for name in m.__all__}
+    first = lambda x: inspect.getdoc(x).split("\n")[0].split(" Raises ")[0]
+    rows = [(f"`{name}`", first(x)) for name, x in public.items()
+            if callable(x) and getattr(x, "__module__", "") == module and inspect.getdoc(x)]
     return table(rows, ("name", "what it does"), f"What this chapter put into `{module}`.")
 
 # %% ../nbs/90_plots.ipynb #573e1353

@@ -90,15 +90,21 @@ def fma_loop(typing, n, x, lanes):
         return builder.extract_element(total, ir.IntType(32)(0))
     return types.float32(types.int64, types.float32, lanes), write
 
-# %% ../nbs/02_tensors_roof.ipynb #1c6e2ee0
+# %% ../nbs/02_tensors_roof.ipynb #337059d8
 @compiled
-def fma_4(n, x): return fma_loop(n, x, 4)
+def fma_4(n, x):
+    "The loop with registers of 4 lanes."
+    return fma_loop(n, x, 4)
 
 @compiled
-def fma_8(n, x): return fma_loop(n, x, 8)
+def fma_8(n, x):
+    "The loop with registers of 8 lanes."
+    return fma_loop(n, x, 8)
 
 @compiled
-def fma_16(n, x): return fma_loop(n, x, 16)
+def fma_16(n, x):
+    "The loop with registers of 16 lanes."
+    return fma_loop(n, x, 16)
 
 def peak_flops(
     threads: int = 1,

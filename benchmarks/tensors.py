@@ -1,0 +1,110 @@
+"""Our kernels beside BLAS and NumPy, in turns, in one run, on one thread.
+
+    python benchmarks/tensors.py
+    python benchmarks/tensors.py --avx2         # BLAS and numba both held to AVX2
+    python benchmarks/tensors.py --rounds 25
+
+Matrix products: our own `sgemm`; `gemm`, the bridge, called from compiled code; the same BLAS function
+called bare; NumPy's matmul, which brings a BLAS of its own. Rows: the compiled kernels beside NumPy's formulas.
+"""
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+import click
+
+
+@click.command(help=__doc__.replace("\n    ", "\n\n\b\n    ", 1))
+@click.option("--rounds", default=15, show_default=True, help="Rounds that the medians are taken of.")
+@click.option("--avx2", is_flag=True, help="Hold BLAS and numba to AVX2, in a fresh process.")
+def main(rounds: int, avx2: bool) -> None:
+    if avx2:            # must be known before either is loaded
+        held = {"OPENBLAS_CORETYPE": "Haswell", "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+        again = [sys.executable, __file__, "--rounds", str(rounds)]
+        sys.exit(subprocess.run(again, env={**os.environ, **held}).returncode)
+    import numba
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    from feste import tensors, tensors_matmul, tensors_roof, tensors_rows
+
+    def in_turns(jobs: dict, times: int) -> dict[str, tuple[float, float]]:
+        "Seconds of one call of each job, (median, best), in turns so that a busy moment falls on all."
+        for f in jobs.values(): f()
+        spent = {name: [] for name in jobs}
+        for _ in range(rounds):
+            for name, f in jobs.items():
+                start = time.perf_counter()
+                for _ in range(times): f()
+                spent[name].append((time.perf_counter() - start) / times)
+        return {name: (statistics.median(s), min(s)) for name, s in spent.items()}
+
+    @numba.njit
+    def many_gemm(times, a, b, out):
+        for _ in range(times): tensors_matmul.gemm(a, b, out)
+
+    @numba.njit
+    def many_bare(times, a, b, out):
+        (m, k), n = a.shape, b.shape[1]
+        one, zero = np.float32(1), np.float32(0)
+        for _ in range(times): tensors_matmul.call_blas(78, 78, n, m, k, one, b, n, a, k, zero, out, n)
+
+    rng, f32 = np.random.default_rng(0), np.float32
+    normal = lambda *shape: rng.standard_normal(shape).astype(f32)
+    with threadpool_limits(1, "blas"):
+        roof = tensors_roof.roof(1, 1 << 26)
+        click.echo(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numba {numba.__version__}, NumPy {np.__version__}")
+        click.echo(f"roof of one thread: {roof.flops / 1e9:.0f} GFLOP/s, {roof.bandwidths[-1][1] / 1e9:.0f} GB/s from memory; "
+                   + "; ".join(f"{i['library']} {i['version']}: {i['kernel']}" for i in tensors_roof.blas_info()))
+        click.echo(f"matrix products, GFLOP/s, medians (best) of {rounds} rounds in turns; our register tile has {tensors_matmul.LANES} lanes")
+        for m, k, n in ((64, 32, 64), (64, 64, 64), (256, 256, 1024), (448, 256, 1024), (512, 512, 512), (1024, 1024, 1024)):
+            a, b, out = normal(m, k), normal(k, n), normal(m, n)
+            inner = max(1, int(5e7 / (2 * m * k * n)))
+            jobs = {"ours": lambda: [tensors_matmul.sgemm(a, b, out) for _ in range(inner)], "gemm": lambda: many_gemm(inner, a, b, out),
+                    "bare BLAS": lambda: many_bare(inner, a, b, out), "NumPy": lambda: [np.matmul(a, b, out=out) for _ in range(inner)]}
+            rate = {name: [2 * m * k * n * inner / s / 1e9 for s in both] for name, both in in_turns(jobs, 1).items()}
+            click.echo(f"{f'{m} x {k} x {n}':20}" + "  ".join(f"{name} {r[0]:6.1f} ({r[1]:.1f})" for name, r in rate.items())
+                       + f"   ours/bare {rate['ours'][0] / rate['bare BLAS'][0]:.2f}, gemm/bare {rate['gemm'][0] / rate['bare BLAS'][0]:.2f}")
+        x, out = normal(8, 1024), normal(8, 1024)
+        spent = in_turns({"ours": lambda: tensors_rows.exp_rows(x, out), "NumPy": lambda: np.exp(x, out=out)}, 2000)
+        click.echo("exp, ns an element: " + "  ".join(f"{name} {s / x.size * 1e9:.3f} (best {best / x.size * 1e9:.3f})" for name, (s, best) in spent.items()))
+
+        T, C, V, H = 256, 256, 1536, 4                      # the medium model, one sequence
+        scores, hidden, logits, flat = normal(H * T, T), normal(T, 4 * C), normal(T, V), [normal(1 << 22) for _ in range(3)] + [normal(1 << 22) ** 2]
+        bias, kept, targets, losses = np.zeros(4 * C, f32), normal(2, T), rng.integers(0, V, T), normal(T)
+
+        def softmax(x):
+            e = np.exp(x - x.max(-1, keepdims=True))
+            x[:] = e / e.sum(-1, keepdims=True)
+
+        def layer_norm(x):
+            centred = x - x.mean(-1, keepdims=True)
+            return centred / np.sqrt((centred * centred).mean(-1, keepdims=True) + f32(1e-5))
+
+        def gelu(x): return f32(.5) * x * (f32(1) + np.tanh(f32(.7978846) * (x + f32(.044715) * x * x * x)))
+
+        def adamw(p, g, m, v):
+            m[:] = f32(.9) * m + f32(.1) * g
+            v[:] = f32(.98) * v + f32(.02) * g * g
+            p -= f32(1e-3) * m / (np.sqrt(v) + f32(1e-8))
+
+        work = normal(T, 4 * C)
+        rows = {
+            "softmax": (scores.shape, lambda: tensors_rows.softmax_fwd(scores, f32(1), T), lambda: softmax(scores)),
+            "layer_norm": (hidden.shape, lambda: tensors_rows.layer_norm_fwd(hidden, bias, bias, work, kept[0], kept[1]), lambda: layer_norm(hidden)),
+            "gelu": (hidden.shape, lambda: tensors_rows.gelu_fwd(hidden, bias, work), lambda: gelu(hidden)),
+            "cross_entropy": (logits.shape, lambda: tensors_rows.cross_entropy_fwd_bwd(logits, targets, f32(1), losses), lambda: softmax(logits)),
+            "adamw": (flat[0].shape, lambda: tensors_rows.adamw(*flat, 1, 1e-3, .1, .9, .98, 1e-8, 1.), lambda: adamw(*flat)),
+        }
+        click.echo("rows, medians in turns")
+        for name, (shape, ours, numpy) in rows.items():
+            spent, c = in_turns({"ours": ours, "NumPy": numpy}, 1 if name == "adamw" else 10), tensors.cost(name, shape)
+            click.echo(f"{name:14} ours {c.bytes / spent['ours'][0] / 1e9:5.1f} GB/s {c.flops / spent['ours'][0] / 1e9:5.1f} GFLOP/s, "
+                       f"{roof.share(c, spent['ours'][0]):.0%} of the roof; {spent['NumPy'][0] / spent['ours'][0]:.1f} times as fast as NumPy")
+
+
+if __name__ == "__main__":
+    main()
