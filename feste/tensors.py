@@ -4,14 +4,14 @@
 __all__ = ['Shape', 'EXP', 'ELEMENT_COSTS', 'COMPILED', 'row_strides', 'Tensor', 'tensor', 'broadcast_shape', 'divide',
            'elementwise', 'concat', 'larger_of', 'rounding_bound', 'check_matmul', 'Cost', 'cost', 'ledger']
 
-# %% ../nbs/02_tensors.ipynb #f1bc30c1
+# %% ../nbs/02_tensors.ipynb #d57e2e1b
 __doc__ = """Tensors from a flat list, what operations cost, and how far sums can be trusted.
 
 Contract: plain Python and NumPy, written to be read. The compiled kernels have modules of
 their own, which import numba: `tensors_roof`, `tensors_matmul`, `tensors_rows`. Their
 functions can be had from here as well, and are loaded when they are first asked for.
 """
-import functools, importlib, itertools, math, operator
+import functools, importlib, itertools, math, numbers, operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ def row_strides(shape: Shape) -> Shape:
     steps = itertools.accumulate(shape[:0:-1], operator.mul, initial=1)
     return tuple(steps)[::-1] if shape else ()
 
-# %% ../nbs/02_tensors.ipynb #004f9f7f
+# %% ../nbs/02_tensors.ipynb #5279e1a6
 class Tensor:
     "Numbers in a flat list, seen through a shape and strides."
     def __init__(self,
@@ -37,9 +37,14 @@ class Tensor:
                  ):
         self.flat, self.shape, self.start = flat, tuple(shape), start
         self.strides = row_strides(self.shape) if strides is None else tuple(strides)
-        size = math.prod(self.shape)
-        if strides is None and start + size > len(flat):
-            raise ValueError(f"shape {self.shape} needs {size} numbers, there are {len(flat)}")
+        if min(self.shape, default=0) < 0 or len(self.strides) != len(self.shape):
+            raise ValueError(f"shape {self.shape} and strides {self.strides} make no tensor: "
+                             "sizes are 0 or more, and each axis has one stride")
+        ends = [(n - 1) * s for n, s in zip(self.shape, self.strides)]
+        low, high = (start + sum(f(e, 0) for e in ends) for f in (min, max))
+        if 0 not in self.shape and not 0 <= low <= high < len(flat):
+            raise ValueError(f"shape {self.shape} reaches from place {low} to {high} of a list "
+                             f"of {len(flat)} numbers")
 
     def place(self, index: Shape) -> int: # one whole number for each axis
         "Where in the flat list a number lies."
@@ -50,9 +55,12 @@ class Tensor:
         return (self.flat[self.place(i)]
                 for i in itertools.product(*map(range, self.shape)))
 
-# %% ../nbs/02_tensors.ipynb #d5c83336
+# %% ../nbs/02_tensors.ipynb #18e94e75
 def tensor(nested: float | list) -> Tensor:
     "A tensor from a number or nested lists. Raises `ValueError` if rows differ in length."
+    if not isinstance(nested, (list, tuple, numbers.Number)):
+        raise TypeError(f"a tensor is made of numbers and nested lists, not of "
+                        f"{type(nested).__name__}")
     shape, level = [], [nested]
     while level and isinstance(level[0], (list, tuple)):
         sizes = {len(x) if isinstance(x, (list, tuple)) else None for x in level}
@@ -77,7 +85,7 @@ def tolist(self: Tensor) -> float | list:
 @patch
 def __repr__(self: Tensor) -> str: return f"tensor({self.tolist()}, shape {self.shape})"
 
-# %% ../nbs/02_tensors.ipynb #1e1c41a5
+# %% ../nbs/02_tensors.ipynb #70aff2f1
 @patch
 def axis(self: Tensor, axis: int) -> int:
     "An axis counted from the front. Raises `ValueError` if there is no such axis."
@@ -104,11 +112,13 @@ def __getitem__(self: Tensor, index) -> "Tensor | float":
             start += picked.start * s if picked else 0
             shape.append(len(picked))
             strides.append(picked.step * s)
+        elif not hasattr(i, "__index__"):
+            raise IndexError(f"index {i!r} for axis {k}: whole numbers and slices only")
         elif -n <= i < n: start += i % n * s
         else: raise IndexError(f"index {i} is out of range for axis {k} of shape {self.shape}")
     return Tensor(self.flat, shape, strides, start) if shape else self.flat[start]
 
-# %% ../nbs/02_tensors.ipynb #20fc6a9e
+# %% ../nbs/02_tensors.ipynb #a81165b9
 @patch
 def transpose(self: Tensor, *axes: int) -> Tensor: # a view
     "The axes in another order; reversed if none is given."
@@ -118,7 +128,7 @@ def transpose(self: Tensor, *axes: int) -> Tensor: # a view
     return Tensor(self.flat, [self.shape[a] for a in axes],
                   [self.strides[a] for a in axes], self.start)
 
-# %% ../nbs/02_tensors.ipynb #ea8189ce
+# %% ../nbs/02_tensors.ipynb #ae372dfb
 @patch
 def contiguous(self: Tensor) -> Tensor:
     "Itself if its numbers lie in order without gaps; else a copy that does."
@@ -136,7 +146,7 @@ def reshape(self: Tensor, *shape: int) -> Tensor: # a view where possible
     whole = self.contiguous()
     return Tensor(whole.flat, shape, row_strides(shape), whole.start)
 
-# %% ../nbs/02_tensors.ipynb #4c13112e
+# %% ../nbs/02_tensors.ipynb #18b6d0c0
 def broadcast_shape(a: Shape, b: Shape, what: str) -> Shape:
     "The common shape. Raises `ValueError` with both shapes and the operation."
     pairs = list(itertools.zip_longest(a[::-1], b[::-1], fillvalue=1))
@@ -154,7 +164,7 @@ def broadcast_to(self: Tensor, shape: Shape) -> Tensor: # a view
     strides = [0 if n == 1 else s for n, s in zip(self.shape, self.strides)]
     return Tensor(self.flat, shape, [0] * new + strides, self.start)
 
-# %% ../nbs/02_tensors.ipynb #2229a748
+# %% ../nbs/02_tensors.ipynb #268bd167
 def divide(a: float, b: float) -> float:
     "a / b as IEEE 754 has it: no exception for zero."
     if b: return a / b
@@ -162,6 +172,8 @@ def divide(a: float, b: float) -> float:
 
 def elementwise(f: Callable, a: Tensor, b: Tensor | float, what: str) -> Tensor:
     "f of every pair of numbers, after broadcasting."
+    if not isinstance(b, (Tensor, numbers.Number)):
+        raise TypeError(f"{what}: {type(b).__name__} is neither a tensor nor a number")
     b = b if isinstance(b, Tensor) else Tensor([b], ())
     shape = broadcast_shape(a.shape, b.shape, what)
     return Tensor(list(map(f, a.broadcast_to(shape), b.broadcast_to(shape))), shape)
@@ -170,10 +182,16 @@ def elementwise(f: Callable, a: Tensor, b: Tensor | float, what: str) -> Tensor:
 def __add__(self: Tensor, other): return elementwise(operator.add, self, other, "add")
 
 @patch
+def __radd__(self: Tensor, other): return self + other
+
+@patch
 def __sub__(self: Tensor, other): return elementwise(operator.sub, self, other, "subtract")
 
 @patch
 def __mul__(self: Tensor, other): return elementwise(operator.mul, self, other, "multiply")
+
+@patch
+def __rmul__(self: Tensor, other): return self * other
 
 @patch
 def __truediv__(self: Tensor, other): return elementwise(divide, self, other, "divide")
@@ -183,7 +201,7 @@ def apply(self: Tensor, f: Callable[[float], float]) -> Tensor:
     "f of every number."
     return Tensor([f(x) for x in self], self.shape)
 
-# %% ../nbs/02_tensors.ipynb #1cb71486
+# %% ../nbs/02_tensors.ipynb #f131f1be
 @patch
 def masked_fill(self: Tensor, mask: Tensor, value: float) -> Tensor:
     "A copy with `value` wherever the mask is true."
@@ -196,14 +214,14 @@ def concat(tensors: list[Tensor], axis: int = 0) -> Tensor:
     others = {t.shape[:axis] + t.shape[axis + 1:] for t in tensors}
     if len(others) > 1 or len({len(t.shape) for t in tensors}) > 1:
         raise ValueError("concat: shapes " + " and ".join(str(t.shape) for t in tensors)
-                         + f" differ in another axis than {axis}")
+                         + f" may differ along axis {axis} only")
     order = [axis] + [a for a in range(len(tensors[0].shape)) if a != axis]
     front = [t.transpose(*order) for t in tensors]      # the axis comes first: then it is
     shape = (sum(t.shape[0] for t in front), *front[0].shape[1:])    # one list and the next
     joined = Tensor([x for t in front for x in t], shape)
     return joined.transpose(*(order.index(a) for a in range(len(order))))
 
-# %% ../nbs/02_tensors.ipynb #5edab354
+# %% ../nbs/02_tensors.ipynb #c261f3ee
 def larger_of(a: float, b: float) -> float:
     "The larger of two; NaN if either is."
     return a if a > b or a != a else b
@@ -225,7 +243,7 @@ def reduce(self: Tensor,
     out = Tensor([f(values[k * n:(k + 1) * n]) for k in range(rows)], rest)
     return out.reshape(*self.shape[:axis], 1, *self.shape[axis + 1:]) if keepdims else out
 
-# %% ../nbs/02_tensors.ipynb #3030bd58
+# %% ../nbs/02_tensors.ipynb #e34b0c30
 @patch
 def sum(self: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor:
     "The sum along an axis; of nothing, 0."
@@ -250,18 +268,20 @@ def var(self: Tensor, axis: int | None = None, keepdims: bool = False) -> Tensor
     d = self - self.mean(axis, keepdims=True)
     return (d * d).mean(axis, keepdims)
 
-# %% ../nbs/02_tensors.ipynb #052c2945
+# %% ../nbs/02_tensors.ipynb #3d60b762
 @patch
 def softmax(self: Tensor, axis: int = -1) -> Tensor:
     "Probabilities along one axis, with the max trick."
     e = (self - self.max(axis, keepdims=True)).apply(math.exp)
     return e / e.sum(axis, keepdims=True)
 
-# %% ../nbs/02_tensors.ipynb #4ba4085b
+# %% ../nbs/02_tensors.ipynb #f803e51b
 @patch
 def __matmul__(self: Tensor, other: Tensor) -> Tensor:
     "The matrix product over the last two axes; axes before them are a batch."
     a, b = self, other
+    if not isinstance(b, Tensor):
+        raise TypeError(f"matmul: {type(b).__name__} is no tensor; make one with `tensor`")
     if min(len(a.shape), len(b.shape)) < 2 or a.shape[-1] != b.shape[-2]:
         raise ValueError(f"matmul: shapes {a.shape} and {b.shape} do not fit: the first's "
                          "last size must be the second's last but one")
@@ -273,10 +293,11 @@ def __matmul__(self: Tensor, other: Tensor) -> Tensor:
         for i in range(m):
             for j in range(n):
                 pairs = ((a.place((*at, i, p)), b.place((*at, p, j))) for p in range(k))
-                flat.append(sum(a.flat[x] * b.flat[y] for x, y in pairs))
+                products = (a.flat[x] * b.flat[y] for x, y in pairs)
+                flat.append(functools.reduce(operator.add, products, 0))
     return Tensor(flat, (*batch, m, n))
 
-# %% ../nbs/02_tensors.ipynb #d93b2e51
+# %% ../nbs/02_tensors.ipynb #093b2d6e
 def rounding_bound(
     n: int,             # how many numbers are summed, or rounding steps in a row
     dtype: type = np.float32,
@@ -294,15 +315,17 @@ def check_matmul(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
 
     Raises `AssertionError` with the place of the worst entry.
     """
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    allowed = rounding_bound(a.shape[1] + 1, c.dtype) * (abs(a) @ abs(b)) + 1e-37
+    a, b, K = a.astype(np.float64), b.astype(np.float64), a.shape[1]
+    assert c.shape == (a.shape[0], b.shape[1]), f"{a.shape} @ {b.shape} gave shape {c.shape}"
+    steps = 2 * K + 2 if c.dtype == np.float64 else K + 1       # a float64 judge rounds as well
+    allowed = rounding_bound(steps, c.dtype) * (abs(a) @ abs(b)) + K * np.finfo(c.dtype).tiny
     error = abs(a @ b - c)
     if not (error <= allowed).all():
         at = np.unravel_index(np.argmax(~(error <= allowed) * 1e30 + error), error.shape)
         raise AssertionError(f"matmul is wrong at {tuple(map(int, at))}: expected "
                              f"{(a @ b)[at]:.8g}, got {c[at]:.8g}, allowed ±{allowed[at]:.1e}")
 
-# %% ../nbs/02_tensors.ipynb #94c508af
+# %% ../nbs/02_tensors.ipynb #e4f0a05d
 EXP = 18    # operations of one exponential, see `feste.tensors_rows.exp`
 # per element: operations, numbers read, numbers written
 ELEMENT_COSTS = {
@@ -318,7 +341,7 @@ ELEMENT_COSTS = {
     "copy": (0, 1, 1),
 }
 
-# %% ../nbs/02_tensors.ipynb #0aed416f
+# %% ../nbs/02_tensors.ipynb #c954b2a5
 @dataclass(frozen=True)
 class Cost:
     "What an operation must do at least: its FLOP, and the bytes that it reads and writes."
@@ -357,7 +380,7 @@ def ledger(entries: Iterable[tuple[str, str, Shape]], itemsize: int = 4) -> list
     total = (sum(getattr(c, what) for c in costs) for what in ("flops", "read", "written"))
     return costs + [Cost("total", *total)]
 
-# %% ../nbs/02_tensors.ipynb #ce37e1eb
+# %% ../nbs/02_tensors.ipynb #0a1eddf3
 COMPILED = {
     "tensors_roof": ("Roof", "blas_info", "roof", "seconds_per_call"),
     "tensors_matmul": ("gemm", "sgemm"),

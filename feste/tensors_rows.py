@@ -4,9 +4,9 @@
 __all__ = ['compiled', 'f32', 'E1', 'E2', 'E3', 'E4', 'E5', 'LOG2_E', 'LN2_HIGH', 'LN2_LOW', 'ROUND', 'UNDERFLOW', 'OVERFLOW',
            'ZERO', 'ONE', 'INF', 'GELU_2A', 'GELU_B', 'fit_exp', 'exp', 'exp_rows', 'larger', 'llvm_maximum',
            'larger_compiled', 'vector_width', 'softmax_fwd', 'softmax_bwd', 'layer_norm_fwd', 'layer_norm_bwd',
-           'gelu_fwd', 'gelu_bwd', 'cross_entropy_fwd', 'cross_entropy_fwd_bwd', 'adamw']
+           'gelu_fwd', 'gelu_bwd', 'check_targets', 'cross_entropy_fwd', 'cross_entropy_fwd_bwd', 'adamw']
 
-# %% ../nbs/02_tensors_rows.ipynb #c49d3c85
+# %% ../nbs/02_tensors_rows.ipynb #95af35f4
 __doc__ = """Compiled row kernels: softmax, layer norm, GELU, cross-entropy, each with its
 backward half, and AdamW.
 
@@ -19,13 +19,13 @@ import math, re
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload, register_jitable
 
-# What the compiler may do: fuse multiply and add, sum in another order, ignore the sign of
-# zero, divide by multiplying. It may not assume that NaN or infinities never occur.
-compiled = njit(nogil=True, cache="__file__" in globals(), error_model="numpy",
-                fastmath={"contract", "reassoc", "nsz", "arcp"})
+from .tensors_roof import REORDER, compiler, need_matrices, need_vectors
+
+compiled = compiler(REORDER)
 
 # %% ../nbs/02_tensors_rows.ipynb #8a221fc5
 f32 = np.float32
@@ -38,7 +38,7 @@ def fit_exp(degree: int = 5) -> np.ndarray: # (degree,): coefficients of r, r²,
 
 E1, E2, E3, E4, E5 = (f32(c) for c in fit_exp())
 
-# %% ../nbs/02_tensors_rows.ipynb #4dac9b1e
+# %% ../nbs/02_tensors_rows.ipynb #4c740618
 LOG2_E, LN2_HIGH, LN2_LOW = f32(1 / np.log(2)), f32(0.693359375), f32(np.log(2) - 0.693359375)
 ROUND = f32(1.5 * 2**23)
 UNDERFLOW, OVERFLOW = f32(-126 * np.log(2)), f32(128 * np.log(2))
@@ -46,12 +46,13 @@ ZERO, ONE, INF = f32(0), f32(1), f32(np.inf)
 
 @register_jitable(fastmath={"contract"}, error_model="numpy")
 def exp(
-    x, # float32
+    x, # float32; others are rounded to it
 ): # -> float32
     """e to the x, to a relative error below 2.4e-7; for loops that vectorize.
 
     Below about -87.3, where results have fewer digits, it gives 0. NaN gives NaN.
     """
+    x = f32(x)
     shifted = x * LOG2_E + ROUND
     k = shifted - ROUND                                     # a whole number
     r = x - k * LN2_HIGH - k * LN2_LOW
@@ -59,13 +60,14 @@ def exp(
     bits = f32(p).view(np.int32) + (f32(shifted).view(np.int32) << 23)
     y = np.int32(bits).view(np.float32)                     # p times 2 to the k
     if x < UNDERFLOW: y = ZERO
-    if x > OVERFLOW: y = INF
+    if not x < OVERFLOW: y = x + INF                        # NaN stays NaN
     return y
 
-# %% ../nbs/02_tensors_rows.ipynb #4fc4ac6c
+# %% ../nbs/02_tensors_rows.ipynb #50bd375c
 @compiled
 def exp_rows(x, out): # (R, C) float32; out the same: written
     "exp of every element."
+    need_matrices(x, out)
     if out.shape != x.shape:
         raise ValueError("exp_rows: shapes do not fit (x, out)",
                          x.shape, out.shape)
@@ -73,7 +75,7 @@ def exp_rows(x, out): # (R, C) float32; out the same: written
         row, o = x[i], out[i]
         for j in range(row.size): o[j] = exp(row[j])
 
-# %% ../nbs/02_tensors_rows.ipynb #e73ccab6
+# %% ../nbs/02_tensors_rows.ipynb #5da04379
 def larger(x, y): # float32 each
     "The larger of two; NaN if either is. In a loop it vectorizes, which `max` does not."
     return x if x > y or x != x else y
@@ -81,6 +83,7 @@ def larger(x, y): # float32 each
 @intrinsic
 def llvm_maximum(typing, x, y):
     "LLVM's maximum of two float32."
+    if not x == y == types.float32: raise TypingError(f"larger: float32 only, not {x}, {y}")
     def write(context, builder, signature, args):
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()] * 2)
         return builder.call(
@@ -98,14 +101,20 @@ def vector_width(f) -> int: # 1 if nothing was vectorized
     return max((int(w) for code in f.inspect_llvm().values()
                 for w in re.findall(r"<(\d+) x float>", code)), default=1)
 
-# %% ../nbs/02_tensors_rows.ipynb #0d243fc0
+# %% ../nbs/02_tensors_rows.ipynb #5f0bfd05
 @compiled
 def softmax_fwd(
     x,      # (R, C): scores, replaced by shares
-    scale,  # float32 > 0: scores are multiplied by it first
+    scale,  # > 0: scores are multiplied by it first
     seen,   # how many columns the first row sees, each next row one more; C for no mask
+            # (a row that sees none becomes zeros)
 ):
     "Softmax of each row in place: shares of what it may see, zero for the rest."
+    need_matrices(x)
+    scale = f32(scale)
+    if seen < 0 or not scale > ZERO:
+        raise ValueError("softmax_fwd: scale must be above 0 and seen at least 0; they are",
+                         scale, seen)
     for r in range(x.shape[0]):
         row = x[r]
         n, largest, total = min(row.size, seen + r), -INF, ZERO
@@ -118,24 +127,28 @@ def softmax_fwd(
         for j in range(n): row[j] *= inverse
         for j in range(n, row.size): row[j] = ZERO
 
-# %% ../nbs/02_tensors_rows.ipynb #0f088747
+# %% ../nbs/02_tensors_rows.ipynb #0a3c30a7
 @compiled
 def softmax_bwd(
     p,      # (R, C): shares, from `softmax_fwd`
     d,      # (R, C): the gradient of the shares, replaced by that of the scores
-    scale,  # float32: as it was on the way forward
+    scale,  # as it was on the way forward
+    seen,   # the same
 ):
-    "ds = p (dp - Σ p dp) scale, row by row."
+    "ds = p (dp - Σ p dp) scale for what a row may see, zero for the rest."
+    need_matrices(p, d)
+    scale = f32(scale)
     if d.shape != p.shape:
         raise ValueError("softmax_bwd: shapes do not fit (p, d)",
                          p.shape, d.shape)
     for r in range(p.shape[0]):
         share, row = p[r], d[r]
-        dot = ZERO
-        for j in range(row.size): dot += share[j] * row[j]
-        for j in range(row.size): row[j] = share[j] * (row[j] - dot) * scale
+        n, dot = max(0, min(row.size, seen + r)), ZERO
+        for j in range(n): dot += share[j] * row[j]
+        for j in range(n): row[j] = share[j] * (row[j] - dot) * scale
+        for j in range(n, row.size): row[j] = ZERO
 
-# %% ../nbs/02_tensors_rows.ipynb #eeb59d68
+# %% ../nbs/02_tensors_rows.ipynb #1afad2cf
 @compiled
 def layer_norm_fwd(
     x,          # (T, C)
@@ -144,6 +157,8 @@ def layer_norm_fwd(
     mean, rstd, # (T,): written, for `layer_norm_bwd`
 ):
     "Each row to mean 0 and variance 1, then scaled and shifted; ε is 1e-5."
+    need_matrices(x, out)
+    need_vectors(w, b, mean, rstd)
     if out.shape != x.shape or not (w.size == b.size == x.shape[1]
                                    and mean.size == rstd.size == x.shape[0]):
         raise ValueError("layer_norm_fwd: shapes do not fit (x, w, b, out, mean, rstd)",
@@ -159,7 +174,7 @@ def layer_norm_fwd(
         for c in range(row.size): o[c] = (row[c] - m) * s * w[c] + b[c]
         mean[t], rstd[t] = m, s
 
-# %% ../nbs/02_tensors_rows.ipynb #51a5b741
+# %% ../nbs/02_tensors_rows.ipynb #8c62fda4
 @compiled
 def layer_norm_bwd(
     d,          # (T, C): gradient of the output
@@ -169,6 +184,8 @@ def layer_norm_bwd(
     dw, db,     # (C,): added to
 ):
     "The three paths: direct, through the mean, through the variance."
+    need_matrices(d, x, dx)
+    need_vectors(w, mean, rstd, dw, db)
     if not (d.shape == x.shape == dx.shape and w.size == dw.size == db.size == x.shape[1]
             and mean.size == rstd.size == x.shape[0]):
         raise ValueError("layer_norm_bwd: shapes do not fit (d, x, w, mean, rstd, dx, dw, db)",
@@ -188,7 +205,7 @@ def layer_norm_bwd(
         for c in range(row.size):
             o[c] += s * (g[c] * w[c] - direct - (row[c] - m) * s * through)
 
-# %% ../nbs/02_tensors_rows.ipynb #e35d4553
+# %% ../nbs/02_tensors_rows.ipynb #3258dea8
 GELU_2A, GELU_B = f32(2 * math.sqrt(2 / math.pi)), f32(0.044715)
 
 @compiled
@@ -198,6 +215,8 @@ def gelu_fwd(
     out,    # (T, C): written
 ):
     "x += b, then GELU of it, in the tanh form."
+    need_matrices(x, out)
+    need_vectors(b)
     if out.shape != x.shape or b.size != x.shape[1]:
         raise ValueError("gelu_fwd: shapes do not fit (x, b, out)",
                          x.shape, b.shape, out.shape)
@@ -208,7 +227,7 @@ def gelu_fwd(
             row[c] = v
             o[c] = v / (ONE + exp(-GELU_2A * (v + GELU_B * v * v * v)))
 
-# %% ../nbs/02_tensors_rows.ipynb #46a5e80f
+# %% ../nbs/02_tensors_rows.ipynb #7cf2d27e
 @compiled
 def gelu_bwd(
     d,      # (T, C): the gradient of the output, replaced by that of x
@@ -216,6 +235,8 @@ def gelu_bwd(
     db,     # (C,): added to
 ):
     "d times the derivative of the tanh form; its sum over positions for the bias."
+    need_matrices(d, x)
+    need_vectors(db)
     if d.shape != x.shape or db.size != x.shape[1]:
         raise ValueError("gelu_bwd: shapes do not fit (d, x, db)",
                          d.shape, x.shape, db.shape)
@@ -228,17 +249,28 @@ def gelu_bwd(
             g[c] *= slope
             db[c] += g[c]
 
-# %% ../nbs/02_tensors_rows.ipynb #07bcb95d
+# %% ../nbs/02_tensors_rows.ipynb #6f476ae1
+@register_jitable
+def check_targets(targets, V):
+    "Raise `ValueError` for a target that is no column of the logits."
+    for t in range(targets.size):
+        if targets[t] < 0 or targets[t] >= V:
+            raise ValueError("cross_entropy: targets go from 0 to one less than the number of "
+                             "logits; position, target, logits are", t, targets[t], V)
+
 @compiled
 def cross_entropy_fwd(
     logits,     # (T, V)
-    targets,    # (T,) integers: from 0 to V - 1, not checked here
+    targets,    # (T,) integers: from 0 to V - 1
     losses,     # (T,): written, nats
 ):
     "-log softmax(logits)[target], row by row."
+    need_matrices(logits)
+    need_vectors(losses)
     if not targets.size == losses.size == logits.shape[0]:
         raise ValueError("cross_entropy_fwd: shapes do not fit (logits, targets, losses)",
                          logits.shape, targets.shape, losses.shape)
+    check_targets(targets, logits.shape[1])
     for t in range(logits.shape[0]):
         row = logits[t]
         largest, total = -INF, ZERO
@@ -246,18 +278,22 @@ def cross_entropy_fwd(
         for j in range(row.size): total += exp(row[j] - largest)
         losses[t] = np.log(total) - (row[targets[t]] - largest)
 
-# %% ../nbs/02_tensors_rows.ipynb #6a0ce865
+# %% ../nbs/02_tensors_rows.ipynb #f93aa5d0
 @compiled
 def cross_entropy_fwd_bwd(
     logits,     # (T, V): replaced by their gradient
-    targets,    # (T,) integers: from 0 to V - 1, not checked here
+    targets,    # (T,) integers: from 0 to V - 1
     scale,      # float32: the gradient's factor, such as 1 / (B T)
     losses,     # (T,): written, nats
 ):
     "The loss of each row, and (p - onehot(target)) scale in place of its logits."
+    need_matrices(logits)
+    need_vectors(losses)
     if not targets.size == losses.size == logits.shape[0]:
         raise ValueError("cross_entropy_fwd_bwd: shapes do not fit (logits, targets, losses)",
                          logits.shape, targets.shape, losses.shape)
+    check_targets(targets, logits.shape[1])
+    scale = f32(scale)
     for t in range(logits.shape[0]):
         row = logits[t]
         largest, total = -INF, ZERO
@@ -272,7 +308,7 @@ def cross_entropy_fwd_bwd(
         for j in range(row.size): row[j] *= k
         row[targets[t]] -= scale
 
-# %% ../nbs/02_tensors_rows.ipynb #745c2f20
+# %% ../nbs/02_tensors_rows.ipynb #385986a7
 @compiled
 def adamw(
     p, g, m, v,     # (N,): parameters, gradient, moments; all but g changed
@@ -282,6 +318,8 @@ def adamw(
     scale,          # the gradient's factor, from clipping; 1 for none
 ):
     "One AdamW update in one pass (Loshchilov and Hutter, 2019)."
+    need_vectors(p, g, m, v)
+    if step < 1: raise ValueError("adamw: step counts from 1; it is", step)
     if not p.size == g.size == m.size == v.size:
         raise ValueError("adamw: shapes do not fit (p, g, m, v)",
                          p.shape, g.shape, m.shape, v.shape)
