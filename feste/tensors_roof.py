@@ -176,7 +176,7 @@ def scale_quarters(x, s, times): # x (n,) float32
             c[i] *= s
             d[i] *= s
 
-# %% ../nbs/02_tensors_roof.ipynb #1e49981e
+# %% ../nbs/02_tensors_roof.ipynb #ed6f55f6
 def bandwidth(
     working_set: int,   # bytes, for each thread
     threads: int = 1,
@@ -184,13 +184,14 @@ def bandwidth(
 ) -> float: # bytes a second, read and written, all threads together
     "How fast an array of a size can be walked over and changed: the better of two walks."
     n, one = max(working_set // 4, 16), np.float32(1)
-    times = max(1, (1 << 24) // n)          # long enough for threads to be worth it
     arrays = [np.ones(n, np.float32) for _ in range(threads)]
-    walks = [lambda t, f=f: f(arrays[t], one, times) for f in (scale_in_place, scale_quarters)]
-    for walk in walks: walk(0)              # compile before the threads start
-    spent = min(seconds_per_call(in_threads(walk, threads), rounds, choose=min)
-                for walk in walks)
-    return threads * 8 * n * times / spent
+    best = 0.0
+    for f in (scale_in_place, scale_quarters):
+        once = seconds_per_call(lambda: f(arrays[0], one, 1), 1, .001, min)
+        times = max(1, int(.01 / once))     # long enough to make starting a thread a trifle
+        work = in_threads(lambda t: f(arrays[t], one, times), threads)
+        best = max(best, threads * 8 * n * times / seconds_per_call(work, rounds, choose=min))
+    return best
 
 # %% ../nbs/02_tensors_roof.ipynb #86dcd864
 def sizes(
