@@ -4,7 +4,7 @@
 __all__ = ['linear_bwd', 'check_gradient', 'embedding_bwd', 'layer_norm_bwd', 'gelu_bwd', 'attention_bwd', 'cross_entropy_bwd',
            'block_bwd', 'loss_bwd', 'loss_and_grads']
 
-# %% ../nbs/04_backprop.ipynb #e0f47922
+# %% ../nbs/04_backprop.ipynb #a8cfcba7
 __doc__ = """The reference model, backward: each layer's twin, the whole backward pass,
 and the gradient check.
 
@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .model import Config, GELU_A, GELU_B, join_heads, loss_fwd, split_heads
+from .model import Config, GELU_A, GELU_B, join_heads, loss_fwd, rotate, split_heads
 
 # %% ../nbs/04_backprop.ipynb #a057b715
 def linear_bwd(
@@ -69,16 +69,16 @@ def check_gradient(
         worst = max(worst, error)
     return worst
 
-# %% ../nbs/04_backprop.ipynb #7535fa01
+# %% ../nbs/04_backprop.ipynb #63d7e67b
 def embedding_bwd(
     dx: np.ndarray,   # (T, C)
     ids: np.ndarray,  # (T,): the cache of `embedding_fwd`
     dwte: np.ndarray, # (V, C): added to
-    dwpe: np.ndarray, # (longest context, C): added to
+    dwpe: np.ndarray | None, # (longest context, C): added to; None if there are no rows
 ) -> None:
     "dwte[ids[t]] += dx[t]; dwpe[t] += dx[t]."
     np.add.at(dwte, ids, dx)
-    dwpe[:len(ids)] += dx
+    if dwpe is not None: dwpe[:len(ids)] += dx
 
 # %% ../nbs/04_backprop.ipynb #1d2d4300
 def layer_norm_bwd(
@@ -108,19 +108,20 @@ def gelu_bwd(
         + 0.5 * x * (1 - t * t) * (GELU_A * (1 + 3 * GELU_B * x * x))
     )
 
-# %% ../nbs/04_backprop.ipynb #b50c0552
+# %% ../nbs/04_backprop.ipynb #1ca768ee
 def attention_bwd(
     dy: np.ndarray, # (T, C)
     cache: tuple,   # from `attention_fwd`
 ) -> np.ndarray: # (T, 3C): gradient of queries, keys and values side by side
     "Back through the mix, the softmax and the scores, all heads at once."
-    q, k, v, shares = cache                 # (H, T, hs) ×3, (H, T, T)
+    q, k, v, shares, turn = cache           # (H, T, hs) ×3, (H, T, T); turned q and k
     dy = split_heads(dy, len(q))            # (H, T, hs)
     dv = shares.transpose(0, 2, 1) @ dy
     dshares = dy @ v.transpose(0, 2, 1)     # (H, T, T)
     dscores = shares * (dshares - (shares * dshares).sum(-1, keepdims=True))
     dscores /= math.sqrt(q.shape[-1])
     dq, dk = dscores @ k, dscores.transpose(0, 2, 1) @ q
+    if turn is not None: dq, dk = (rotate(d, turn[0], -turn[1]) for d in (dq, dk))
     return np.hstack([join_heads(d) for d in (dq, dk, dv)])
 
 # %% ../nbs/04_backprop.ipynb #51325b81
@@ -159,7 +160,7 @@ def block_bwd(
     d = linear(d, c_attn, "attn.c_attn")        # (T, C)
     return dx + norm(d, ln_1, "ln_1")
 
-# %% ../nbs/04_backprop.ipynb #aa28d461
+# %% ../nbs/04_backprop.ipynb #3bc4d59e
 def loss_bwd(
     cache: tuple,               # from `loss_fwd`
     p: dict[str, np.ndarray],   # parameters
@@ -175,7 +176,7 @@ def loss_bwd(
     dx = layer_norm_bwd(dx, ln_f, g["ln_f.weight"], g["ln_f.bias"])
     for i in reversed(range(cfg.L)):
         dx = block_bwd(dx, blocks[i], g, i)
-    embedding_bwd(dx, emb, g["wte.weight"], g["wpe.weight"])
+    embedding_bwd(dx, emb, g["wte.weight"], g.get("wpe.weight"))
 
 # %% ../nbs/04_backprop.ipynb #5e6de402
 def loss_and_grads(

@@ -2,8 +2,9 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'Cache', 'GELU_A', 'GELU_B', 'Config', 'preset', 'layout', 'n_params', 'views', 'init', 'linear_fwd',
-           'embedding_fwd', 'layer_norm_fwd', 'softmax', 'split_heads', 'join_heads', 'attention_fwd', 'gelu_fwd',
-           'block_fwd', 'gpt_fwd', 'cross_entropy_fwd', 'loss_fwd', 'save_weights', 'load_weights']
+           'too_long', 'embedding_fwd', 'layer_norm_fwd', 'softmax', 'rotary_turn', 'rotate', 'split_heads',
+           'join_heads', 'attention_fwd', 'gelu_fwd', 'block_fwd', 'gpt_fwd', 'cross_entropy_fwd', 'loss_fwd',
+           'save_weights', 'load_weights']
 
 # %% ../nbs/03_architecture.ipynb #0978c9b1
 __doc__ = """The reference model, forward: configuration, one flat parameter buffer,
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import safetensors, safetensors.numpy
 
-# %% ../nbs/03_architecture.ipynb #cf516c55
+# %% ../nbs/03_architecture.ipynb #1fbb2d3d
 @dataclass(frozen=True)
 class Config:
     "The shape of a model."
@@ -30,6 +31,7 @@ class Config:
     H: int              # attention heads
     T: int              # longest context, in tokens
     tied: bool = False  # the output layer reuses the token embedding's table
+    positions: str = "learned"  # or "rotary": how the model knows what comes before what
 
     def __post_init__(self):
         for name in "VCLHT":
@@ -42,6 +44,16 @@ class Config:
                 f"C = {self.C} channels cannot be split over H = {self.H} heads: "
                 "choose H that divides C"
             )
+        if self.positions not in ("learned", "rotary"):
+            raise ValueError(f"positions is {self.positions!r}: choose learned or rotary")
+        if self.rotary and self.C // self.H % 2:
+            raise ValueError(
+                f"rotary positions turn channels in pairs, and a head has {self.C // self.H}: "
+                "choose C and H so that C / H is even"
+            )
+
+    @property
+    def rotary(self) -> bool: return self.positions == "rotary"
 
 # %% ../nbs/03_architecture.ipynb #237f547e
 PRESETS = {
@@ -59,15 +71,15 @@ def preset(name: str) -> Config:
         raise ValueError(f"unknown preset {name!r}: choose from {', '.join(PRESETS)}")
     return PRESETS[name]
 
-# %% ../nbs/03_architecture.ipynb #267f1f53
+# %% ../nbs/03_architecture.ipynb #56c5144a
 def layout(
     cfg: Config,
 ) -> dict[str, tuple[int, ...]]: # name -> shape, in the order of the buffer
     "Every parameter tensor of a model, under GPT-2's names."
     shapes = {
         "wte.weight": (cfg.V, cfg.C),       # token embedding: a row for each token
-        "wpe.weight": (cfg.T, cfg.C),       # position embedding: a row for each position
     }
+    if not cfg.rotary: shapes["wpe.weight"] = (cfg.T, cfg.C)    # a row for each position
     for i in range(cfg.L):
         shapes |= {f"h.{i}.{name}": shape for name, shape in _block_layout(cfg.C).items()}
     shapes |= {"ln_f.weight": (cfg.C,), "ln_f.bias": (cfg.C,)}  # the last norm
@@ -141,11 +153,17 @@ def linear_fwd(
     "y = x w + b."
     return x @ w + b, (x, w)
 
-# %% ../nbs/03_architecture.ipynb #bbe52511
+# %% ../nbs/03_architecture.ipynb #8e12562e
+def too_long(T: int, longest: int) -> ValueError:
+    "What to say of a sequence that does not fit the context."
+    return ValueError(
+        f"{T} tokens are more than the model's context of {longest}: cut the sequence"
+    )
+
 def embedding_fwd(
     ids: np.ndarray, # (T,) integers: tokens
     wte: np.ndarray, # (V, C): a row for each token
-    wpe: np.ndarray, # (longest context, C): a row for each position
+    wpe: np.ndarray | None, # (longest context, C): a row for each position; None: no rows
 ) -> tuple[np.ndarray, Cache]: # (T, C); cache
     """x[t] = wte[ids[t]] + wpe[t].
 
@@ -154,16 +172,13 @@ def embedding_fwd(
     """
     T, V = len(ids), len(wte)
     if T == 0: raise ValueError("no tokens: a sequence needs at least one")
-    if T > len(wpe):
-        raise ValueError(
-            f"{T} tokens are more than the model's context of {len(wpe)}: cut the sequence"
-        )
+    if wpe is not None and T > len(wpe): raise too_long(T, len(wpe))
     bad = ids[(ids < 0) | (ids >= V)]
     if bad.size:
         raise ValueError(
             f"token id {bad[0]} is outside the vocabulary: ids go from 0 to {V - 1}"
         )
-    return wte[ids] + wpe[:T], ids
+    return wte[ids] if wpe is None else wte[ids] + wpe[:T], ids
 
 # %% ../nbs/03_architecture.ipynb #8e0601c6
 def layer_norm_fwd(
@@ -184,7 +199,25 @@ def softmax(x: np.ndarray) -> np.ndarray: # same shape; the last axis sums to 1
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
-# %% ../nbs/03_architecture.ipynb #9911186c
+# %% ../nbs/03_architecture.ipynb #1c11be7b
+def rotary_turn(
+    T: int,     # positions
+    hs: int,    # size of a head, even
+    dtype: type = np.float64,
+) -> tuple[np.ndarray, np.ndarray]: # (T, hs/2) each: cosine and sine of each pair's angle
+    "By how much each pair of channels is turned at each position (Su et al., 2021)."
+    angle = np.arange(T)[:, None] * 10000.0 ** (-2 * np.arange(hs // 2) / hs)
+    return np.cos(angle).astype(dtype), np.sin(angle).astype(dtype)
+
+def rotate(
+    x: np.ndarray,                      # (H, T, hs): channel j makes a pair with j + hs/2
+    cos: np.ndarray, sin: np.ndarray,   # (T, hs/2) each
+) -> np.ndarray: # (H, T, hs)
+    "Every pair turned; with -sin, turned back."
+    a, b = np.split(x, 2, axis=-1)
+    return np.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+
+# %% ../nbs/03_architecture.ipynb #1dc6633a
 def split_heads(x: np.ndarray, H: int) -> np.ndarray: # (T, C) -> (H, T, hs)
     "The channels as H heads."
     T, C = x.shape
@@ -198,16 +231,19 @@ def join_heads(x: np.ndarray) -> np.ndarray: # (H, T, hs) -> (T, C)
 def attention_fwd(
     qkv: np.ndarray, # (T, 3C): queries, keys and values side by side
     H: int,          # heads
+    rotary: bool = False,   # turn queries and keys by their positions
 ) -> tuple[np.ndarray, Cache]: # (T, C); cache
     "Causal self-attention: each position mixes the values of the positions up to its own."
     q, k, v = (split_heads(part, H) for part in np.split(qkv, 3, axis=1))  # each (H, T, hs)
     T, hs = q.shape[1:]
+    turn = rotary_turn(T, hs, qkv.dtype) if rotary else None
+    if rotary: q, k = rotate(q, *turn), rotate(k, *turn)
     scores = q @ k.transpose(0, 2, 1) / math.sqrt(hs)           # (H, T, T)
     scores += np.triu(np.full((T, T), -np.inf, qkv.dtype), 1)   # future: -inf
     shares = softmax(scores)
-    return join_heads(shares @ v), (q, k, v, shares)
+    return join_heads(shares @ v), (q, k, v, shares, turn)
 
-# %% ../nbs/03_architecture.ipynb #8976b85a
+# %% ../nbs/03_architecture.ipynb #d6a60de4
 GELU_A, GELU_B = math.sqrt(2 / math.pi), 0.044715
 
 def gelu_fwd(x: np.ndarray) -> tuple[np.ndarray, Cache]: # same shape; cache
@@ -215,12 +251,13 @@ def gelu_fwd(x: np.ndarray) -> tuple[np.ndarray, Cache]: # same shape; cache
     t = np.tanh(GELU_A * (x + GELU_B * x * x * x))
     return 0.5 * x * (1 + t), (x, t)
 
-# %% ../nbs/03_architecture.ipynb #b8e16718
+# %% ../nbs/03_architecture.ipynb #bbd250d9
 def block_fwd(
     x: np.ndarray,              # (T, C)
     p: dict[str, np.ndarray],   # all parameters, by name
     i: int,                     # which block
     H: int,                     # heads
+    rotary: bool = False,       # turn queries and keys by their positions
 ) -> tuple[np.ndarray, Cache]: # (T, C); cache
     "Pre-norm transformer block: attention, then the MLP, each added to the stream."
     linear = lambda x, name: linear_fwd(
@@ -231,7 +268,7 @@ def block_fwd(
     )
     h, ln_1 = norm(x, "ln_1")                   # (T, C)
     h, c_attn = linear(h, "attn.c_attn")        # (T, 3C)
-    h, attn = attention_fwd(h, H)               # (T, C)
+    h, attn = attention_fwd(h, H, rotary)       # (T, C)
     h, attn_proj = linear(h, "attn.c_proj")     # (T, C)
     x = x + h
     h, ln_2 = norm(x, "ln_2")                   # (T, C)
@@ -240,22 +277,23 @@ def block_fwd(
     h, mlp_proj = linear(h, "mlp.c_proj")       # (T, C)
     return x + h, (ln_1, c_attn, attn, attn_proj, ln_2, c_fc, gelu, mlp_proj)
 
-# %% ../nbs/03_architecture.ipynb #57fabdf5
+# %% ../nbs/03_architecture.ipynb #905c1933
 def gpt_fwd(
     p: dict[str, np.ndarray],  # parameters, from `views`
     cfg: Config,
     ids: np.ndarray,           # (T,) integers
 ) -> tuple[np.ndarray, Cache]: # (T, V) logits; cache
     "GPT-2's forward pass on one sequence."
-    x, emb = embedding_fwd(np.asarray(ids), p["wte.weight"], p["wpe.weight"])    # (T, C)
+    if len(ids) > cfg.T: raise too_long(len(ids), cfg.T)
+    x, emb = embedding_fwd(np.asarray(ids), p["wte.weight"], p.get("wpe.weight"))   # (T, C)
     blocks = []
     for i in range(cfg.L):
-        x, cache = block_fwd(x, p, i, cfg.H)                         # (T, C)
+        x, cache = block_fwd(x, p, i, cfg.H, cfg.rotary)             # (T, C)
         blocks.append(cache)
     x, ln_f = layer_norm_fwd(x, p["ln_f.weight"], p["ln_f.bias"])    # (T, C)
     return x @ p["lm_head.weight"].T, (emb, blocks, ln_f, x)
 
-# %% ../nbs/03_architecture.ipynb #f6b1b8ec
+# %% ../nbs/03_architecture.ipynb #095f4f96
 def cross_entropy_fwd(
     logits: np.ndarray,  # (T, V)
     targets: np.ndarray, # (T,) integers: the tokens that really came
@@ -268,7 +306,7 @@ def cross_entropy_fwd(
     losses = np.log(total) - shifted[rows, targets]
     return float(losses.mean()), (e, total, targets)
 
-# %% ../nbs/03_architecture.ipynb #d00db415
+# %% ../nbs/03_architecture.ipynb #2f564ff3
 def loss_fwd(
     p: dict[str, np.ndarray],
     cfg: Config,
@@ -280,7 +318,7 @@ def loss_fwd(
     loss, ce = cross_entropy_fwd(logits, np.asarray(targets))
     return loss, (model, ce)
 
-# %% ../nbs/03_architecture.ipynb #95130de1
+# %% ../nbs/03_architecture.ipynb #6df775f5
 def save_weights(
     path: str | Path,
     flat: np.ndarray,                           # (n_params,): the buffer
@@ -301,7 +339,7 @@ def save_weights(
     )
     os.replace(aside, path)
 
-# %% ../nbs/03_architecture.ipynb #2671795d
+# %% ../nbs/03_architecture.ipynb #72f61a8b
 def load_weights(
     path: str | Path,
 ) -> tuple[np.ndarray, Config, dict[str, np.ndarray], dict[str, str]]:

@@ -16,14 +16,24 @@ CFG = Config(V=13, C=12, L=2, H=3, T=7)
 ADAMW = dict(lr=0.01, betas=(0.9, 0.98), eps=1e-8)
 
 
+def turned(x: torch.Tensor) -> torch.Tensor:
+    "Rotary positions by complex multiplication, (B, H, T, hs): a way that our own code does not go."
+    T, hs = x.shape[-2:]
+    pairs = torch.complex(x[..., :hs // 2], x[..., hs // 2:])
+    angle = torch.outer(torch.arange(T, dtype=x.dtype), 10000.0 ** (-torch.arange(0, hs, 2, dtype=x.dtype) / hs))
+    out = pairs * torch.polar(torch.ones_like(angle), angle)
+    return torch.cat([out.real, out.imag], -1)
+
+
 def forward(p: dict[str, torch.Tensor], cfg: Config, X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     "GPT-2's mean loss, written with PyTorch's layers and none of ours."
     B, T = X.shape
-    x = p["wte.weight"][X] + p["wpe.weight"][:T]
+    x = p["wte.weight"][X] + (0 if cfg.rotary else p["wpe.weight"][:T])
     for i in range(cfg.L):
         w = lambda name: p[f"h.{i}.{name}"]
         h = F.layer_norm(x, (cfg.C,), w("ln_1.weight"), w("ln_1.bias"))
         q, k, v = F.linear(h, w("attn.c_attn.weight").T, w("attn.c_attn.bias")).view(B, T, 3, cfg.H, -1).permute(2, 0, 3, 1, 4)
+        if cfg.rotary: q, k = turned(q), turned(k)
         h = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B, T, cfg.C)
         x = x + F.linear(h, w("attn.c_proj.weight").T, w("attn.c_proj.bias"))
         h = F.layer_norm(x, (cfg.C,), w("ln_2.weight"), w("ln_2.bias"))
@@ -43,7 +53,8 @@ def main() -> None:
     X, Y = rng.integers(0, CFG.V, (2, 3, CFG.T))
     tX, tY = torch.tensor(X), torch.tensor(Y)
     out = dict(shape=np.array([CFG.V, CFG.C, CFG.L, CFG.H, CFG.T]), X=X, Y=Y, versions=np.array([f"torch {torch.__version__}", f"numpy {np.__version__}"]))
-    for kind, cfg in (("untied", CFG), ("tied", replace(CFG, tied=True))):
+    for kind, cfg in (("untied", CFG), ("tied", replace(CFG, tied=True)), ("rotary", replace(CFG, positions="rotary")),
+                      ("tied, rotary", replace(CFG, tied=True, positions="rotary"))):
         flat = init(cfg, rng, np.float64)
         flat += 0.2 * rng.standard_normal(flat.size)      # far from the start, so that no gradient is nearly zero
         p = tensors(flat, cfg)
