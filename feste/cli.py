@@ -3,9 +3,10 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/92_cli.ipynb #3acbd092
+# %% ../nbs/92_cli.ipynb #7906f2ed
 __doc__ = """The `feste` command. Thin: parse, call, print."""
 import sys, warnings
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -78,7 +79,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #25152281
+# %% ../nbs/92_cli.ipynb #ea9bdbb6
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -88,16 +89,17 @@ def _go(run: training.Run) -> None:
 @click.option("--batch", type=click.IntRange(1), default=8, help="Sequences in a batch.")
 @click.option("--lr", type=float, default=3e-3, help="The largest learning rate.")
 @click.option(
+    "--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0,
+    help="Share of numbers dropped while training.")
+@click.option(
+    "--positions", type=click.Choice(["learned", "rotary"]), default="learned",
+    help="How the model knows what comes before what.")
+@click.option(
     "--seed", type=click.IntRange(0), default=0, help="Of the initialisation and the batches.")
 @_text
 def _train(
-    folder: Path,
-    name: str,
-    steps: int,
-    batch: int,
-    lr: float,
-    seed: int,
-    text: Path | None,
+    folder: Path, name: str, steps: int, batch: int, lr: float, dropout: float,
+    positions: str, seed: int, text: Path | None,
 ):
     """Train a new model into FOLDER.
 
@@ -108,17 +110,19 @@ def _train(
                "which takes about half a minute", err=True)
     _go(training.create_run(
         folder,
-        training.Settings(preset(name), steps=steps, batch=batch, lr=lr, seed=seed),
+        training.Settings(replace(preset(name), positions=positions), steps=steps,
+                          batch=batch, lr=lr, dropout=dropout, seed=seed),
         data.load(text),
     ))
 
+# %% ../nbs/92_cli.ipynb #65652213
 @main.command("resume")
 @click.argument("folder", type=click.Path(path_type=Path))
 def _resume(folder: Path):
     "Go on with the run in FOLDER from its newest checkpoint, on the same text."
     _go(training.resume_run(folder))
 
-# %% ../nbs/92_cli.ipynb #6ada99f7
+# %% ../nbs/92_cli.ipynb #6eef6217
 @main.command("sample")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(

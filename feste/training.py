@@ -5,7 +5,7 @@ __all__ = ['METRICS', 'token_file', 'check_length', 'draw_windows', 'decay_mask'
            'evaluate', 'Settings', 'read_metrics', 'Run', 'create_run', 'save_checkpoint', 'load_checkpoint',
            'resume_run', 'train_step', 'log_row', 'train', 'record']
 
-# %% ../nbs/06_training.ipynb #a5dd4e15
+# %% ../nbs/06_training.ipynb #cf92373c
 __doc__ = """Training: batches, AdamW, schedule, clipping, evaluation, checkpoints, resume.
 
 Contract: a run is a folder. Same settings, seed and machine: same numbers.
@@ -23,7 +23,9 @@ from tqdm import tqdm
 import feste
 from . import data, tokenizer
 from .backprop import loss_and_grads
-from .model import Config, init, layout, load_weights, loss_fwd, save_weights, views
+from feste.model import (
+    Config, dropout, init, layout, load_weights, loss_fwd, save_weights, views,
+)
 
 # %% ../nbs/06_training.ipynb #30a5b54c
 def token_file(
@@ -160,7 +162,7 @@ def evaluate(
         n_bytes += int(size[row[1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #f869c0fc
+# %% ../nbs/06_training.ipynb #23fbf192
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -174,6 +176,7 @@ class Settings:
     beta2: float = 0.98
     weight_decay: float = 0.1     # of matrices
     clip: float = 1.0             # largest norm of the gradient
+    dropout: float = 0.0          # share of numbers dropped while training
     seed: int = 0                 # of the initialisation and the batches
     log_every: int = 20           # steps
     eval_every: int = 100         # steps
@@ -192,6 +195,7 @@ class Settings:
             raise ValueError(f"model is {self.model!r}: give a Config, like preset('tiny')")
         if not 0 < self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}: it must be a number above 0")
+        dropout(self.dropout, None)     # raises where the rate makes no sense
         if not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed is {self.seed}: it must be a whole number, 0 or more")
 
@@ -397,7 +401,7 @@ def _write_metrics(folder: Path, rows: list[dict]) -> None:
         w.writerows(rows)
     os.replace(aside, folder / "metrics.csv")
 
-# %% ../nbs/06_training.ipynb #cfa913f9
+# %% ../nbs/06_training.ipynb #5d8f8ec4
 def train_step(run: Run) -> None:
     """Draw a batch, find its gradient, clip, update.
 
@@ -408,7 +412,8 @@ def train_step(run: Run) -> None:
     X, Y = draw_windows(run.ids["train"], s.batch, run.cfg.T, run.rng)
     run.grad[:] = 0
     with np.errstate(all="ignore"):         # one message is enough: the one below
-        loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y)
+        drop = dropout(s.dropout, run.rng)
+        loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y, drop)
         norm = clip(run.grad, s.clip)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(

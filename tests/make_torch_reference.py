@@ -3,6 +3,7 @@
 Run by hand when the reference must change: `pip install torch==2.13.0 && python tests/make_torch_reference.py`.
 PyTorch is no dependency of the course; the chapters read the stored numbers. All of it is float64.
 """
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,23 +26,35 @@ def turned(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([out.real, out.imag], -1)
 
 
-def forward(p: dict[str, torch.Tensor], cfg: Config, X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
-    "GPT-2's mean loss, written with PyTorch's layers and none of ours."
+def forward(p: dict[str, torch.Tensor], cfg: Config, X: torch.Tensor, Y: torch.Tensor, masks: Iterator[torch.Tensor] | None = None) -> torch.Tensor:
+    "GPT-2's mean loss, written with PyTorch's layers and none of ours. With masks, each is multiplied where GPT-2 drops."
     B, T = X.shape
+    drop = lambda x: x if masks is None else x * next(masks)
     x = p["wte.weight"][X] + (0 if cfg.rotary else p["wpe.weight"][:T])
+    x = drop(x)
     for i in range(cfg.L):
         w = lambda name: p[f"h.{i}.{name}"]
         h = F.layer_norm(x, (cfg.C,), w("ln_1.weight"), w("ln_1.bias"))
         q, k, v = F.linear(h, w("attn.c_attn.weight").T, w("attn.c_attn.bias")).view(B, T, 3, cfg.H, -1).permute(2, 0, 3, 1, 4)
         if cfg.rotary: q, k = turned(q), turned(k)
-        h = F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B, T, cfg.C)
-        x = x + F.linear(h, w("attn.c_proj.weight").T, w("attn.c_proj.bias"))
+        if masks is None: h = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        else:
+            scores = (q @ k.mT / (cfg.C // cfg.H) ** 0.5).masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -torch.inf)
+            h = drop(scores.softmax(-1)) @ v
+        h = h.transpose(1, 2).reshape(B, T, cfg.C)
+        x = x + drop(F.linear(h, w("attn.c_proj.weight").T, w("attn.c_proj.bias")))
         h = F.layer_norm(x, (cfg.C,), w("ln_2.weight"), w("ln_2.bias"))
         h = F.gelu(F.linear(h, w("mlp.c_fc.weight").T, w("mlp.c_fc.bias")), approximate="tanh")
-        x = x + F.linear(h, w("mlp.c_proj.weight").T, w("mlp.c_proj.bias"))
+        x = x + drop(F.linear(h, w("mlp.c_proj.weight").T, w("mlp.c_proj.bias")))
     x = F.layer_norm(x, (cfg.C,), p["ln_f.weight"], p["ln_f.bias"])
     logits = F.linear(x, p["wte.weight"] if cfg.tied else p["lm_head.weight"])
     return F.cross_entropy(logits.flatten(0, 1), Y.flatten())
+
+
+def masks_for(cfg: Config, rng: np.random.Generator) -> Iterator[torch.Tensor]:
+    "One sequence's dropout masks at rate 0.3, in the order in which the model asks for them."
+    shapes = [(1, cfg.T, cfg.C)] + cfg.L * [(1, cfg.H, cfg.T, cfg.T), (1, cfg.T, cfg.C), (1, cfg.T, cfg.C)]
+    return iter([torch.tensor((rng.random(s) >= 0.3) / 0.7) for s in shapes])
 
 
 def tensors(flat: np.ndarray, cfg: Config) -> dict[str, torch.Tensor]:
@@ -61,6 +74,13 @@ def main() -> None:
         loss = forward(p, cfg, tX, tY)
         loss.backward()
         out |= {f"{kind}.params": flat, f"{kind}.loss": loss.item(), f"{kind}.grads": np.concatenate([w.grad.numpy().ravel() for w in p.values()])}
+
+    for kind, cfg in (("untied", CFG), ("tied, rotary", replace(CFG, tied=True, positions="rotary"))):
+        flat, rng = out[f"{kind}.params"], np.random.default_rng(8)
+        p = tensors(flat, cfg)
+        loss = sum(forward(p, cfg, x[None], y[None], masks_for(cfg, rng)) for x, y in zip(tX, tY)) / len(tX)
+        loss.backward()
+        out |= {f"{kind}, dropout.params": flat, f"{kind}, dropout.loss": loss.item(), f"{kind}, dropout.grads": np.concatenate([w.grad.numpy().ravel() for w in p.values()])}
 
     p = tensors(out["untied.params"], CFG)
     groups = [dict(params=[w for w in p.values() if w.ndim == 2], weight_decay=0.1), dict(params=[w for w in p.values() if w.ndim == 1], weight_decay=0.0)]
