@@ -4,7 +4,7 @@
 __all__ = ['PRESETS', 'Cache', 'Drop', 'GELU_A', 'GELU_B', 'Config', 'preset', 'layout', 'n_params', 'views', 'init',
            'linear_fwd', 'too_long', 'embedding_fwd', 'layer_norm_fwd', 'softmax', 'keep_all', 'dropout', 'rotary_turn',
            'rotate', 'split_heads', 'join_heads', 'attention_fwd', 'gelu_fwd', 'block_fwd', 'gpt_fwd',
-           'cross_entropy_fwd', 'loss_fwd', 'not_finite', 'save_weights', 'load_weights']
+           'cross_entropy_fwd', 'loss_fwd', 'not_finite', 'save_weights', 'load_weights', 'load_gpt2', 'save_gpt2']
 
 # %% ../nbs/03_architecture.ipynb #f140e446
 __doc__ = """The reference model, forward: configuration, one flat parameter buffer,
@@ -383,7 +383,15 @@ def save_weights(
     )
     os.replace(aside, path)
 
-# %% ../nbs/03_architecture.ipynb #c0a707b7
+# %% ../nbs/03_architecture.ipynb #ad8ab7d5
+def _misfits(tensors: dict[str, np.ndarray], cfg: Config) -> list[str]:
+    "What is missing, or has another shape than the configuration asks for."
+    return [
+        f"{n} is {tensors[n].shape if n in tensors else 'missing'}, not {shape}"
+        for n, shape in layout(cfg).items()
+        if n not in tensors or tensors[n].shape != shape
+    ]
+
 def load_weights(
     path: str | Path,
 ) -> tuple[np.ndarray, Config, dict[str, np.ndarray], dict[str, str]]:
@@ -403,11 +411,7 @@ def load_weights(
             f"{path} is damaged, cut short, or no model of this course ({e}): "
             "delete it and use another copy or an earlier checkpoint"
         ) from None
-    wrong = [
-        f"{n} is {tensors[n].shape if n in tensors else 'missing'}, not {shape}"
-        for n, shape in layout(cfg).items()
-        if n not in tensors or tensors[n].shape != shape
-    ]
+    wrong = _misfits(tensors, cfg)
     if wrong:
         raise ValueError(f"{path} does not fit its configuration: " + "; ".join(wrong))
     kinds = {str(tensors[n].dtype) for n in layout(cfg)}
@@ -418,3 +422,78 @@ def load_weights(
     if bad: raise ValueError(f"{path} holds NaN or infinities in " + ", ".join(bad))
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
+
+# %% ../nbs/03_architecture.ipynb #83ae48f9
+# What GPT-2's configuration must say where it says anything; else its numbers would differ.
+_SAME = {
+    "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+    "layer_norm_epsilon": (1e-5,),
+    "scale_attn_weights": (True,),
+    "scale_attn_by_inverse_layer_idx": (False,),
+    "add_cross_attention": (False,),
+}
+
+def _gpt2_shape(tensors: dict[str, np.ndarray], H: int, path: Path) -> Config:
+    "The configuration that the tensors' shapes tell."
+    missing = [n for n in ("wte.weight", "wpe.weight") if n not in tensors]
+    if missing: raise ValueError(f"{path} is no GPT-2: it lacks {' and '.join(missing)}")
+    layers = {int(n.split(".")[1]) for n in tensors if n.startswith("h.")}
+    head = tensors.get("lm_head.weight")
+    (V, C), T = tensors["wte.weight"].shape, len(tensors["wpe.weight"])
+    tied = head is None or np.array_equal(head, tensors["wte.weight"])
+    return Config(V=V, C=C, L=max(layers, default=-1) + 1, H=H, T=T, tied=tied)
+
+# %% ../nbs/03_architecture.ipynb #0f82728a
+def load_gpt2(
+    path: str | Path,       # a folder with model.safetensors and config.json, or such a file
+    H: int | None = None,   # heads; from config.json if None
+) -> tuple[np.ndarray, Config]: # float32 buffer; its configuration
+    """Weights of a GPT-2 as other libraries store them.
+
+    Raises `FileNotFoundError`, and `ValueError` that lists all tensors which are missing,
+    unknown or of another shape, or says what this model computes differently.
+    """
+    path = Path(path)
+    if path.is_dir(): path = path / "model.safetensors"
+    beside = path.with_name("config.json")
+    said = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    H = H or said.get("n_head")
+    if H is None: raise ValueError(f"{beside} does not say how many heads: pass H")
+    other = [f"{k} is {said[k]!r}" for k, v in _SAME.items() if k in said and said[k] not in v]
+    if other: raise ValueError(f"{beside}: this model computes otherwise: " + "; ".join(other))
+    try:
+        with safetensors.safe_open(path, framework="numpy") as f:
+            tensors = {n.removeprefix("transformer."): f.get_tensor(n) for n in f.keys()}
+    except FileNotFoundError: raise
+    except (safetensors.SafetensorError, OSError, TypeError) as e:
+        raise ValueError(f"{path} cannot be read as float16, 32 or 64 ({e})") from None
+    tensors = {n: w for n, w in tensors.items()
+               if not n.endswith((".attn.bias", ".attn.masked_bias"))}      # causal masks
+    cfg = _gpt2_shape(tensors, H, path)
+    if cfg.tied: tensors.pop("lm_head.weight", None)
+    wrong = _misfits(tensors, cfg) + [f"{n} is unknown" for n in tensors if n not in layout(cfg)]
+    if wrong: raise ValueError(f"{path} does not fit GPT-2: " + "; ".join(wrong))
+    return np.concatenate([tensors[n].ravel() for n in layout(cfg)]).astype(np.float32), cfg
+
+# %% ../nbs/03_architecture.ipynb #962a2662
+def save_gpt2(
+    folder: str | Path,     # made if it is not there
+    flat: np.ndarray,       # (n_params,): the buffer
+    cfg: Config,
+) -> None:
+    """Write model.safetensors and config.json, as libraries for GPT-2 read them.
+
+    Raises `ValueError` for rotary positions, which GPT-2 does not have.
+    """
+    if cfg.rotary: raise ValueError("GPT-2 has learned positions: a rotary model is none")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(folder / "model.safetensors", flat.astype(np.float32), cfg,
+                 metadata={"format": "pt"})
+    said = {
+        "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": cfg.V,
+        "n_embd": cfg.C, "n_layer": cfg.L, "n_head": cfg.H, "n_positions": cfg.T,
+        "tie_word_embeddings": cfg.tied, "activation_function": "gelu_new",
+        "layer_norm_epsilon": 1e-5,
+    }
+    (folder / "config.json").write_text(json.dumps(said, indent=1), encoding="utf-8")
