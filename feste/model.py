@@ -4,7 +4,8 @@
 __all__ = ['PRESETS', 'Cache', 'Drop', 'GELU_A', 'GELU_B', 'Config', 'preset', 'layout', 'n_params', 'views', 'init',
            'linear_fwd', 'too_long', 'embedding_fwd', 'layer_norm_fwd', 'softmax', 'keep_all', 'dropout', 'rotary_turn',
            'rotate', 'split_heads', 'join_heads', 'attention_fwd', 'gelu_fwd', 'block_fwd', 'gpt_fwd',
-           'cross_entropy_fwd', 'loss_fwd', 'not_finite', 'save_weights', 'load_weights', 'load_gpt2', 'save_gpt2']
+           'cross_entropy_fwd', 'loss_fwd', 'forward_steps', 'kept_numbers', 'not_finite', 'save_weights',
+           'load_weights', 'load_gpt2', 'save_gpt2']
 
 # %% ../nbs/03_architecture.ipynb #f140e446
 __doc__ = """The reference model, forward: configuration, one flat parameter buffer,
@@ -357,12 +358,37 @@ def loss_fwd(
     loss, ce = cross_entropy_fwd(logits, np.asarray(targets))
     return loss, (model, ce)
 
-# %% ../nbs/03_architecture.ipynb #94054d5d
+# %% ../nbs/03_architecture.ipynb #c1ef8351
+def forward_steps(
+    cfg: Config,
+    T: int | None = None,   # positions; the longest context if None
+) -> list[tuple[str, str, tuple[int, ...]]]: # for `feste.tensors.ledger`
+    "Every operation of a forward pass on one sequence: name, operation, shape."
+    T, C, H, hs = T or cfg.T, cfg.C, cfg.H, cfg.C // cfg.H
+    steps = [("embedding", "add", (T, C))]
+    for i in range(cfg.L):
+        steps += [(f"h.{i}.{name}", op, shape) for name, op, shape in (
+            ("ln_1", "layer_norm", (T, C)), ("attn.c_attn", "matmul", (T, C, 3 * C)),
+            ("attn.scores", "matmul", (H * T, hs, T)), ("attn.softmax", "softmax", (H * T, T)),
+            ("attn.mix", "matmul", (H * T, T, hs)), ("attn.c_proj", "matmul", (T, C, C)),
+            ("attn.residual", "add", (T, C)), ("ln_2", "layer_norm", (T, C)),
+            ("mlp.c_fc", "matmul", (T, C, 4 * C)), ("mlp.gelu", "gelu", (T, 4 * C)),
+            ("mlp.c_proj", "matmul", (T, 4 * C, C)), ("mlp.residual", "add", (T, C)))]
+    return steps + [("ln_f", "layer_norm", (T, C)), ("lm_head", "matmul", (T, C, cfg.V)),
+                    ("loss", "cross_entropy", (T, cfg.V))]
+
+def kept_numbers(cfg: Config, T: int | None = None) -> int:
+    "How many numbers the caches of one sequence hold for the backward pass, parameters apart."
+    T, C = T or cfg.T, cfg.C
+    block = 20 * T * C + cfg.H * T * T + 2 * T  # qkv 3, three of the MLP's 4, and five more
+    return cfg.L * block + 2 * T * C + 2 * T + T * cfg.V
+
+# %% ../nbs/03_architecture.ipynb #515683dc
 def not_finite(p: dict[str, np.ndarray]) -> list[str]:
     "The names of tensors that hold a NaN or an infinity."
     return [name for name, w in p.items() if not np.isfinite(w).all()]
 
-# %% ../nbs/03_architecture.ipynb #5567f14b
+# %% ../nbs/03_architecture.ipynb #6bc2ef6a
 def save_weights(
     path: str | Path,
     flat: np.ndarray,                           # (n_params,): the buffer
@@ -383,7 +409,7 @@ def save_weights(
     )
     os.replace(aside, path)
 
-# %% ../nbs/03_architecture.ipynb #ad8ab7d5
+# %% ../nbs/03_architecture.ipynb #959577f1
 def _misfits(tensors: dict[str, np.ndarray], cfg: Config) -> list[str]:
     "What is missing, or has another shape than the configuration asks for."
     return [
@@ -423,7 +449,7 @@ def load_weights(
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
 
-# %% ../nbs/03_architecture.ipynb #83ae48f9
+# %% ../nbs/03_architecture.ipynb #b63029bd
 # What GPT-2's configuration must say where it says anything; else its numbers would differ.
 _SAME = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -443,7 +469,7 @@ def _gpt2_shape(tensors: dict[str, np.ndarray], H: int, path: Path) -> Config:
     tied = head is None or np.array_equal(head, tensors["wte.weight"])
     return Config(V=V, C=C, L=max(layers, default=-1) + 1, H=H, T=T, tied=tied)
 
-# %% ../nbs/03_architecture.ipynb #0f82728a
+# %% ../nbs/03_architecture.ipynb #ad83e1b5
 def load_gpt2(
     path: str | Path,       # a folder with model.safetensors and config.json, or such a file
     H: int | None = None,   # heads; from config.json if None
@@ -471,11 +497,12 @@ def load_gpt2(
                if not n.endswith((".attn.bias", ".attn.masked_bias"))}      # causal masks
     cfg = _gpt2_shape(tensors, H, path)
     if cfg.tied: tensors.pop("lm_head.weight", None)
-    wrong = _misfits(tensors, cfg) + [f"{n} is unknown" for n in tensors if n not in layout(cfg)]
+    wrong = _misfits(tensors, cfg)
+    wrong += [f"{n} is unknown" for n in tensors if n not in layout(cfg)]
     if wrong: raise ValueError(f"{path} does not fit GPT-2: " + "; ".join(wrong))
     return np.concatenate([tensors[n].ravel() for n in layout(cfg)]).astype(np.float32), cfg
 
-# %% ../nbs/03_architecture.ipynb #962a2662
+# %% ../nbs/03_architecture.ipynb #fd44a2f2
 def save_gpt2(
     folder: str | Path,     # made if it is not there
     flat: np.ndarray,       # (n_params,): the buffer
