@@ -4,7 +4,7 @@
 __all__ = ['linear_bwd', 'check_gradient', 'embedding_bwd', 'layer_norm_bwd', 'gelu_bwd', 'dropout_bwd', 'attention_bwd',
            'cross_entropy_bwd', 'block_bwd', 'loss_bwd', 'loss_and_grads']
 
-# %% ../nbs/04_backprop.ipynb #89b59287
+# %% ../nbs/04_backprop.ipynb #7810202d
 __doc__ = """The reference model, backward: each layer's twin, the whole backward pass,
 and the gradient check.
 
@@ -17,9 +17,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from feste.model import (
-    Config, Drop, GELU_A, GELU_B, join_heads, keep_all, loss_fwd, rotate, split_heads,
-)
+from .model import Config, Drop, GELU_A, GELU_B, keep_all, loss_fwd
+from .model import join_heads, rotate, split_heads
 
 # %% ../nbs/04_backprop.ipynb #a057b715
 def linear_bwd(

@@ -7,7 +7,7 @@ __all__ = ['PRESETS', 'Cache', 'Drop', 'GELU_A', 'GELU_B', 'Config', 'preset', '
            'cross_entropy_fwd', 'loss_fwd', 'forward_steps', 'kept_numbers', 'not_finite', 'save_weights',
            'load_weights', 'load_gpt2', 'save_gpt2']
 
-# %% ../nbs/03_architecture.ipynb #f140e446
+# %% ../nbs/03_architecture.ipynb #16a2d4a2
 __doc__ = """The reference model, forward: configuration, one flat parameter buffer,
 every layer, the whole GPT-2.
 
@@ -15,7 +15,7 @@ Contract: layers act on one sequence, arrays of shape (T, C), in any float dtype
 `x_fwd` returns its output and a cache: just what `x_bwd` in `feste.backprop` needs.
 Plain NumPy, written to be read.
 """
-import json, math, numbers, os
+import json, math, numbers, os, re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -449,7 +449,7 @@ def load_weights(
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
 
-# %% ../nbs/03_architecture.ipynb #b63029bd
+# %% ../nbs/03_architecture.ipynb #056d3b31
 # What GPT-2's configuration must say where it says anything; else its numbers would differ.
 _SAME = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -461,15 +461,16 @@ _SAME = {
 
 def _gpt2_shape(tensors: dict[str, np.ndarray], H: int, path: Path) -> Config:
     "The configuration that the tensors' shapes tell."
-    missing = [n for n in ("wte.weight", "wpe.weight") if n not in tensors]
+    tables = ("wte.weight", "wpe.weight")
+    missing = [n for n in tables if n not in tensors or tensors[n].ndim != 2]
     if missing: raise ValueError(f"{path} is no GPT-2: it lacks {' and '.join(missing)}")
-    layers = {int(n.split(".")[1]) for n in tensors if n.startswith("h.")}
+    layers = {int(m[1]) for n in tensors if (m := re.match(r"h\.(\d+)\.", n))}
     head = tensors.get("lm_head.weight")
     (V, C), T = tensors["wte.weight"].shape, len(tensors["wpe.weight"])
     tied = head is None or np.array_equal(head, tensors["wte.weight"])
     return Config(V=V, C=C, L=max(layers, default=-1) + 1, H=H, T=T, tied=tied)
 
-# %% ../nbs/03_architecture.ipynb #ad83e1b5
+# %% ../nbs/03_architecture.ipynb #d8d0ebdb
 def load_gpt2(
     path: str | Path,       # a folder with model.safetensors and config.json, or such a file
     H: int | None = None,   # heads; from config.json if None
@@ -482,7 +483,10 @@ def load_gpt2(
     path = Path(path)
     if path.is_dir(): path = path / "model.safetensors"
     beside = path.with_name("config.json")
-    said = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    try: said = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    except ValueError as e:
+        raise ValueError(f"{beside} is damaged ({e}): use another copy, or take it away and "
+                         "pass H") from None
     H = H or said.get("n_head")
     if H is None: raise ValueError(f"{beside} does not say how many heads: pass H")
     other = [f"{k} is {said[k]!r}" for k, v in _SAME.items() if k in said and said[k] not in v]

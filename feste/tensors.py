@@ -325,8 +325,8 @@ def check_matmul(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
         raise AssertionError(f"matmul is wrong at {tuple(map(int, at))}: expected "
                              f"{(a @ b)[at]:.8g}, got {c[at]:.8g}, allowed ±{allowed[at]:.1e}")
 
-# %% ../nbs/02_tensors.ipynb #e4f0a05d
-EXP = 18    # operations of one exponential, see `feste.tensors_rows.exp`
+# %% ../nbs/02_tensors.ipynb #a735bcc2
+EXP = 18    # one exponential: 17 additions and multiplications, and a power of two
 # per element: operations, numbers read, numbers written
 ELEMENT_COSTS = {
     "softmax": (EXP + 4, 1, 1),             # max, subtract, exp, add, multiply

@@ -7,15 +7,13 @@ __all__ = ['fast', 'BAND', 'add_eight_compiled', 'HELD', 'FEATURES', 'OLD_X86', 
            'load_row', 'store_tile', 'pack_rows', 'pack_columns', 'aligned', 'multiply_block', 'sgemm', 'call_blas',
            'order', 'copy_and_multiply', 'gemm']
 
-# %% ../nbs/02_tensors_matmul.ipynb #53dbd78e
+# %% ../nbs/02_tensors_matmul.ipynb #0bf4fad5
 __doc__ = """The matrix product, rung by rung, and BLAS from compiled code.
 
 Contract: `matmul_*` are plain functions of (a, b, out) that write out = a @ b; compile them
 with `numba.njit`, or call them as they are. `sgemm` is our own, compiled. `gemm` is what
 the engine uses: BLAS, called from compiled code or from Python, on arrays with any strides.
 """
-import math
-
 import llvmlite.binding
 import numba
 import numpy as np
@@ -309,8 +307,8 @@ def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     else:
         call_blas(AS_IT_IS, AS_IT_IS, N, M, K, x, b.copy(), N, a.copy(), max(K, 1), y, out, ldo)
 
-# %% ../nbs/02_tensors_matmul.ipynb #034dc713
-@compiler(frozenset())
+# %% ../nbs/02_tensors_matmul.ipynb #580028b4
+@compiler()
 def gemm(
     a,          # (M, K): rows, columns, or any strides; those that BLAS cannot read are copied
     b,          # (K, N): the same

@@ -6,18 +6,18 @@ __all__ = ['REORDER', 'compiled', 'need_matrices', 'need_vectors', 'CHAINS', 'co
            'scale_quarters', 'bandwidth', 'sizes', 'chase', 'latency', 'Level', 'levels', 'told_caches', 'blas_info',
            'sgemm_rate', 'Roof', 'roof']
 
-# %% ../nbs/02_tensors_roof.ipynb #1b5aee1a
+# %% ../nbs/02_tensors_roof.ipynb #ee34b497
 __doc__ = """What this machine can do: arithmetic, memory, caches, and which BLAS runs on it.
 
 Contract: everything is measured when it is asked for, on as many threads as it is asked
 for; rates are per second. Compiled functions release the interpreter's lock, so that plain
 threads can run them side by side.
 """
-import json, os, platform, subprocess, sys, time
+import json, os, subprocess, sys, time
 from collections.abc import Callable
-from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import threadpoolctl

@@ -5,7 +5,7 @@ __all__ = ['METRICS', 'token_file', 'check_length', 'draw_windows', 'decay_mask'
            'evaluate', 'Settings', 'read_metrics', 'Run', 'create_run', 'save_checkpoint', 'load_checkpoint',
            'resume_run', 'train_step', 'log_row', 'train', 'record']
 
-# %% ../nbs/06_training.ipynb #cf92373c
+# %% ../nbs/06_training.ipynb #f8c848ab
 __doc__ = """Training: batches, AdamW, schedule, clipping, evaluation, checkpoints, resume.
 
 Contract: a run is a folder. Same settings, seed and machine: same numbers.
@@ -23,9 +23,8 @@ from tqdm import tqdm
 import feste
 from . import data, tokenizer
 from .backprop import loss_and_grads
-from feste.model import (
-    Config, dropout, init, layout, load_weights, loss_fwd, save_weights, views,
-)
+from .model import Config, dropout, init, layout, loss_fwd, views
+from .model import load_weights, save_weights
 
 # %% ../nbs/06_training.ipynb #30a5b54c
 def token_file(
