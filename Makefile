@@ -13,7 +13,7 @@ help:  ## list these targets
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make corpus     get the plays and check every byte"
 	@echo "make export     write feste/ from the notebooks, and clean their outputs"
-	@echo "make recording  train the tiny model again and replace data/recordings/tiny"
+	@echo "make recording  train the recorded models again and replace data/recordings"
 	@echo "make lock       pin requirements.txt anew (needs uv)"
 	@echo "make clean      remove the book and its execution cache"
 
@@ -45,8 +45,10 @@ export: $(READY)
 
 recording: corpus
 	$(BIN)/python -c "import shutil; shutil.rmtree('data/runs/recording', ignore_errors=True)"
-	$(BIN)/feste train data/runs/recording --preset tiny
-	$(BIN)/feste record data/runs/recording data/recordings/tiny
+	$(BIN)/feste train data/runs/recording/tiny --preset tiny
+	$(BIN)/feste record data/runs/recording/tiny data/recordings/tiny
+	$(BIN)/feste train data/runs/recording/four-heads --preset tiny --heads 4 --steps 4000
+	$(BIN)/feste record data/runs/recording/four-heads data/recordings/four-heads
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra tools -o requirements.txt pyproject.toml

@@ -79,7 +79,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #ea9bdbb6
+# %% ../nbs/92_cli.ipynb #7980f47a
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -95,11 +95,17 @@ def _go(run: training.Run) -> None:
     "--positions", type=click.Choice(["learned", "rotary"]), default="learned",
     help="How the model knows what comes before what.")
 @click.option(
+    "--heads", type=click.IntRange(1), default=None,
+    help="Attention heads.  [default: as the preset has]")
+@click.option(
+    "--checkpointing", is_flag=True,
+    help="Compute each block twice, to keep less memory. The numbers are the same.")
+@click.option(
     "--seed", type=click.IntRange(0), default=0, help="Of the initialisation and the batches.")
 @_text
 def _train(
     folder: Path, name: str, steps: int, batch: int, lr: float, dropout: float,
-    positions: str, seed: int, text: Path | None,
+    positions: str, heads: int | None, checkpointing: bool, seed: int, text: Path | None,
 ):
     """Train a new model into FOLDER.
 
@@ -108,12 +114,11 @@ def _train(
     """
     click.echo("learning the tokenizer; the very first time its code is compiled, "
                "which takes about half a minute", err=True)
-    _go(training.create_run(
-        folder,
-        training.Settings(replace(preset(name), positions=positions), steps=steps,
-                          batch=batch, lr=lr, dropout=dropout, seed=seed),
-        data.load(text),
-    ))
+    cfg = preset(name)
+    settings = training.Settings(
+        replace(cfg, positions=positions, H=heads or cfg.H), steps=steps, batch=batch, lr=lr,
+        dropout=dropout, checkpointing=checkpointing, seed=seed)
+    _go(training.create_run(folder, settings, data.load(text)))
 
 # %% ../nbs/92_cli.ipynb #65652213
 @main.command("resume")

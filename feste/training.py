@@ -161,7 +161,7 @@ def evaluate(
         n_bytes += int(size[row[1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #23fbf192
+# %% ../nbs/06_training.ipynb #0283bb2a
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -176,6 +176,7 @@ class Settings:
     weight_decay: float = 0.1     # of matrices
     clip: float = 1.0             # largest norm of the gradient
     dropout: float = 0.0          # share of numbers dropped while training
+    checkpointing: bool = False   # compute blocks twice, to keep less memory
     seed: int = 0                 # of the initialisation and the batches
     log_every: int = 20           # steps
     eval_every: int = 100         # steps
@@ -400,7 +401,7 @@ def _write_metrics(folder: Path, rows: list[dict]) -> None:
         w.writerows(rows)
     os.replace(aside, folder / "metrics.csv")
 
-# %% ../nbs/06_training.ipynb #5d8f8ec4
+# %% ../nbs/06_training.ipynb #479857e2
 def train_step(run: Run) -> None:
     """Draw a batch, find its gradient, clip, update.
 
@@ -412,7 +413,8 @@ def train_step(run: Run) -> None:
     run.grad[:] = 0
     with np.errstate(all="ignore"):         # one message is enough: the one below
         drop = dropout(s.dropout, run.rng)
-        loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y, drop)
+        loss = loss_and_grads(
+            run.params, run.grads, run.cfg, X, Y, drop, s.checkpointing)
         norm = clip(run.grad, s.clip)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(
