@@ -55,6 +55,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
             'feste.model': { 'feste.model.Config': ('architecture.html#config', 'feste/model.py'),
                              'feste.model.Config.__post_init__': ('architecture.html#config.__post_init__', 'feste/model.py'),
                              'feste.model.Config.rotary': ('architecture.html#config.rotary', 'feste/model.py'),
+                             'feste.model._block_again': ('architecture.html#_block_again', 'feste/model.py'),
                              'feste.model._block_layout': ('architecture.html#_block_layout', 'feste/model.py'),
                              'feste.model._drop': ('architecture.html#_drop', 'feste/model.py'),
                              'feste.model._fans': ('architecture.html#_fans', 'feste/model.py'),

@@ -33,7 +33,7 @@ def linear_bwd(
     db += dy.sum(0)
     return dy @ w.T
 
-# %% ../nbs/04_backprop.ipynb #deab5053
+# %% ../nbs/04_backprop.ipynb #d118000d
 def central_difference(
     f: Callable[[], float],     # the loss, from the current content of x
     x: np.ndarray,              # float64: varied in place and put back
@@ -41,11 +41,14 @@ def central_difference(
     eps: float = 1e-5,
 ) -> float:
     "The derivative of f by one entry of x, from its values on both sides."
-    kept, ends = x[at], []
-    for step in (eps, -eps):
-        x[at] = kept + step
-        ends.append(f())
-    x[at] = kept
+    if x.dtype != np.float64:
+        raise ValueError(f"x is {x.dtype}: central differences need float64")
+    kept, ends = float(x[at]), []
+    try:
+        for step in (eps, -eps):
+            x[at] = kept + step
+            ends.append(f())
+    finally: x[at] = kept
     return (ends[0] - ends[1]) / (2 * eps)
 
 # %% ../nbs/04_backprop.ipynb #84352943

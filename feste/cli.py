@@ -79,7 +79,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #7980f47a
+# %% ../nbs/92_cli.ipynb #fa4f8306
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -112,12 +112,12 @@ def _train(
     Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the
     result is the same as without the stop.
     """
-    click.echo("learning the tokenizer; the very first time its code is compiled, "
-               "which takes about half a minute", err=True)
     cfg = preset(name)
     settings = training.Settings(
         replace(cfg, positions=positions, H=heads or cfg.H), steps=steps, batch=batch, lr=lr,
         dropout=dropout, checkpointing=checkpointing, seed=seed)
+    click.echo("learning the tokenizer; the very first time its code is compiled, "
+               "which takes about half a minute", err=True)
     _go(training.create_run(folder, settings, data.load(text)))
 
 # %% ../nbs/92_cli.ipynb #65652213

@@ -129,7 +129,7 @@ def views(
     if cfg.tied: out["lm_head.weight"] = out["wte.weight"]
     return out
 
-# %% ../nbs/03_architecture.ipynb #814e7402
+# %% ../nbs/03_architecture.ipynb #ad6e569b
 Spread = Callable[[str, tuple[int, ...], Config], float]    # name, shape -> deviation
 
 def gpt2_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
@@ -154,11 +154,17 @@ def init(
     dtype: type = np.float32,
     std: Spread = gpt2_std,     # how wide each matrix is drawn
 ) -> np.ndarray: # (n_params,): the buffer
-    "Fresh parameters: matrices normal, biases zero, norms that change nothing."
+    """Fresh parameters: matrices normal, biases zero, norms that change nothing.
+
+    A tied head is the embedding's table. Raises `ValueError` for a deviation that is none.
+    """
     flat = np.zeros(n_params(cfg), dtype)
     for name, w in views(flat, cfg).items():
         if w.ndim == 2 and not (cfg.tied and name == "lm_head.weight"):
-            w[:] = std(name, w.shape, cfg) * rng.standard_normal(w.shape)
+            width = std(name, w.shape, cfg)
+            if not 0 <= width < math.inf:
+                raise ValueError(f"the deviation of {name} is {width}: it must be 0 or more")
+            w[:] = width * rng.standard_normal(w.shape)
         elif name.endswith("weight") and w.ndim == 1:
             w[:] = 1
     return flat
@@ -330,7 +336,7 @@ def block_fwd(
         ln_1, c_attn, attn, attn_proj, attn_mask, ln_2, c_fc, gelu, mlp_proj, mlp_mask
     )
 
-# %% ../nbs/03_architecture.ipynb #abe88fd7
+# %% ../nbs/03_architecture.ipynb #d1c96951
 def gpt_fwd(
     p: dict[str, np.ndarray],  # parameters, from `views`
     cfg: Config,
@@ -338,21 +344,32 @@ def gpt_fwd(
     drop: Drop = keep_all,     # `dropout(rate, rng)` while training
     checkpointing: bool = False,    # keep only the input of each block
 ) -> tuple[np.ndarray, Cache]: # (T, V) logits; cache
-    "GPT-2's forward pass on one sequence."
+    """GPT-2's forward pass on one sequence.
+
+    `checkpointing` needs a `drop` that draws the same masks again when it is copied, as
+    `dropout` makes them. Raises `ValueError` for a function that cannot be copied.
+    """
     if len(ids) > cfg.T: raise too_long(len(ids), cfg.T)
+    if checkpointing and drop is not keep_all and copy.deepcopy(drop) is drop:
+        raise ValueError("with checkpointing, drop must draw the same masks again when it is "
+                         "copied: make it by feste.model.dropout")
     x, emb = embedding_fwd(np.asarray(ids), p["wte.weight"], p.get("wpe.weight"))   # (T, C)
     x, mask = drop(x)
     blocks = []
     for i in range(cfg.L):
-        block = partial(block_fwd, x, p, i, cfg.H, cfg.rotary)
-        if checkpointing:       # not the cache, but how to make it again, with the same masks
-            blocks.append(partial(block, copy.deepcopy(drop)))
-            x = block(drop)[0]                                       # (T, C)
+        if checkpointing:       # not the cache, but how to make it again
+            blocks.append(partial(_block_again, x, p, i, cfg, copy.deepcopy(drop)))
+            x = block_fwd(x, p, i, cfg.H, cfg.rotary, drop)[0]       # (T, C)
         else:
-            x, cache = block(drop)                                   # (T, C)
+            x, cache = block_fwd(x, p, i, cfg.H, cfg.rotary, drop)   # (T, C)
             blocks.append(cache)
     x, ln_f = layer_norm_fwd(x, p["ln_f.weight"], p["ln_f.bias"])    # (T, C)
     return x @ p["lm_head.weight"].T, (emb, mask, blocks, ln_f, x)
+
+def _block_again(
+    x: np.ndarray, p: dict[str, np.ndarray], i: int, cfg: Config, drop: Drop,
+) -> tuple[np.ndarray, Cache]:
+    return block_fwd(x, p, i, cfg.H, cfg.rotary, copy.deepcopy(drop))
 
 # %% ../nbs/03_architecture.ipynb #d9169ed2
 def cross_entropy_fwd(
@@ -421,7 +438,7 @@ def not_finite(p: dict[str, np.ndarray]) -> list[str]:
     "The names of tensors that hold a NaN or an infinity."
     return [name for name, w in p.items() if not np.isfinite(w).all()]
 
-# %% ../nbs/03_architecture.ipynb #1de1b07c
+# %% ../nbs/03_architecture.ipynb #0b13e5e3
 def save_weights(
     path: str | Path,
     flat: np.ndarray,                           # (n_params,): the buffer
@@ -435,12 +452,14 @@ def save_weights(
         n: w for n, w in views(flat, cfg).items() if n in layout(cfg)
     } | (extra or {})
     aside = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    safetensors.numpy.save_file(
-        {n: np.ascontiguousarray(w) for n, w in tensors.items()},
-        aside,
-        {"config": json.dumps(asdict(cfg)), **(metadata or {})},
-    )
-    os.replace(aside, path)
+    try:
+        safetensors.numpy.save_file(
+            {n: np.ascontiguousarray(w) for n, w in tensors.items()},
+            aside,
+            {"config": json.dumps(asdict(cfg)), **(metadata or {})},
+        )
+        os.replace(aside, path)
+    finally: aside.unlink(missing_ok=True)      # where it could not be done, nothing is left
 
 # %% ../nbs/03_architecture.ipynb #315af0cc
 def _misfits(tensors: dict[str, np.ndarray], cfg: Config) -> list[str]:
@@ -482,7 +501,7 @@ def load_weights(
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
 
-# %% ../nbs/03_architecture.ipynb #d92c7343
+# %% ../nbs/03_architecture.ipynb #9af6db99
 # What GPT-2's configuration must say where it says anything; else its numbers would differ.
 _SAME = {
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
@@ -503,7 +522,7 @@ def _gpt2_shape(tensors: dict[str, np.ndarray], H: int, path: Path) -> Config:
     tied = head is None or np.array_equal(head, tensors["wte.weight"])
     return Config(V=V, C=C, L=max(layers, default=-1) + 1, H=H, T=T, tied=tied)
 
-# %% ../nbs/03_architecture.ipynb #6ed5534a
+# %% ../nbs/03_architecture.ipynb #c1135846
 def load_gpt2(
     path: str | Path,       # a folder with model.safetensors and config.json, or such a file
     H: int | None = None,   # heads; from config.json if None
@@ -539,7 +558,7 @@ def load_gpt2(
     if wrong: raise ValueError(f"{path} does not fit GPT-2: " + "; ".join(wrong))
     return np.concatenate([tensors[n].ravel() for n in layout(cfg)]).astype(np.float32), cfg
 
-# %% ../nbs/03_architecture.ipynb #8d51a5e2
+# %% ../nbs/03_architecture.ipynb #60d59ed0
 def save_gpt2(
     folder: str | Path,     # made if it is not there
     flat: np.ndarray,       # (n_params,): the buffer

@@ -161,7 +161,7 @@ def evaluate(
         n_bytes += int(size[row[1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #0283bb2a
+# %% ../nbs/06_training.ipynb #725deeb9
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -193,6 +193,9 @@ class Settings:
                 raise ValueError(f"{name} is {n}: it must be a whole number, 1 or more")
         if not isinstance(self.model, Config):
             raise ValueError(f"model is {self.model!r}: give a Config, like preset('tiny')")
+        if not isinstance(self.checkpointing, bool):
+            raise ValueError(
+                f"checkpointing is {self.checkpointing!r}: it must be True or False")
         if not 0 < self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}: it must be a number above 0")
         dropout(self.dropout, None)     # raises where the rate makes no sense
@@ -343,7 +346,7 @@ def load_checkpoint(run: Run, path: str | Path) -> None:
     for name in ("step", "seconds", "recent", "logged"): setattr(run, name, state[name])
     run.rng.bit_generator.state = state["rng"]
 
-# %% ../nbs/06_training.ipynb #a3716bbb
+# %% ../nbs/06_training.ipynb #113acd63
 def _read_config(folder: Path) -> tuple[Settings, dict, str]: # and data, tokenizer's hash
     path = folder / "config.json"
     if not path.exists():
@@ -358,7 +361,8 @@ def _read_config(folder: Path) -> tuple[Settings, dict, str]: # and data, tokeni
                 whole["tokenizer_sha256"])
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise ValueError(f"{path} is damaged ({type(e).__name__}: {e}): "
-                         "put back a copy of it, or start a new run") from None
+                         "put back a copy of it, or use the version of feste that wrote it"
+                         ) from None
 
 # %% ../nbs/06_training.ipynb #d76a7b8e
 def resume_run(

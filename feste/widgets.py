@@ -64,7 +64,7 @@ class Sampler(anywidget.AnyWidget):
         return bundle | {"text/html": static_html("sampler",
             {"live": False, "recorded": self.recorded}, _readable(self.recorded))}, metadata
 
-# %% ../nbs/91_widgets.ipynb #2d1f0726
+# %% ../nbs/91_widgets.ipynb #9bfc0dbd
 def _readable(recorded: list[dict]) -> str: # HTML
     "Recorded answers as headings and text, for readers without scripts."
     row = lambda r: (
@@ -79,7 +79,7 @@ def static_html(
     fallback: str,  # HTML to show until the module takes over
 ) -> str:
     "A widget's place in a page without a kernel."
-    data = json.dumps(state).replace("<", "\\u003c")  # no text can close the script element
+    data = json.dumps(state, allow_nan=False).replace("<", "\\u003c")  # no text can close the script element
     return (
         f'<div class="feste-widget" data-widget="{name}">'
         f'<script type="application/json">{data}</script>{fallback}</div>'
@@ -122,7 +122,7 @@ class Explorer(anywidget.AnyWidget):
         page = static_html("explorer", state, f"<dl>{fallback}</dl>")
         return bundle | {"text/html": page}, metadata
 
-# %% ../nbs/91_widgets.ipynb #631c1f47
+# %% ../nbs/91_widgets.ipynb #bc56b849
 class Attention(anywidget.AnyWidget):
     """See where a model's heads look: by line, layer, head and position.
 
@@ -135,8 +135,14 @@ class Attention(anywidget.AnyWidget):
                  lines: list[tuple[list[str], np.ndarray]], # tokens; (L, H, T, T) shares
                  ):
         if not lines: raise ValueError("nothing to look at: give at least one line")
+        for tokens, shares in lines:
+            L, H, n = *lines[0][1].shape[:2], len(tokens)
+            if not n or shares.shape != (L, H, n, n) or not np.isfinite(shares).all():
+                raise ValueError(f"{n} tokens and shares of shape {shares.shape}: a line needs "
+                                 f"at least one token, and finite shares of shape "
+                                 f"{(L, H, n, n)}, with as many layers and heads in all lines")
         super().__init__(lines=[
-            dict(tokens=tokens, shares=[[
+            dict(tokens=[str(t) for t in tokens], shares=[[
                 [np.rint(1000 * row[:t + 1]).astype(int).tolist() for t, row in enumerate(head)]
                 for head in layer] for layer in shares])
             for tokens, shares in lines])
@@ -159,7 +165,7 @@ class Attention(anywidget.AnyWidget):
 def _code(text: str) -> str: # HTML
     return f"<code>{html.escape(repr(text))}</code>"
 
-# %% ../nbs/91_widgets.ipynb #beca4587
+# %% ../nbs/91_widgets.ipynb #84e5334c
 class Microscope(anywidget.AnyWidget):
     """See what each term of a gradient is for: switch it off, and compare.
 
@@ -175,7 +181,11 @@ class Microscope(anywidget.AnyWidget):
                  limit: float = 1e-6,
                  ):
         flat = lambda a: np.asarray(a, np.float64).ravel().tolist()
+        if not layers: raise ValueError("nothing to look at: give at least one gradient")
         for name, (expected, terms) in layers.items():
+            if np.ndim(expected) > 2 or not 0 < np.size(expected) <= 1000 or not all(
+                    np.isfinite(a).all() for a in (expected, *terms.values())):
+                raise ValueError(f"{name}: give finite numbers in one or two axes, at most 1000")
             wrong = [t for t, a in terms.items() if np.shape(a) != np.shape(expected)]
             if wrong: raise ValueError(f"{name}: {', '.join(wrong)} must be of shape "
                                        f"{np.shape(expected)}, like the expected gradient")

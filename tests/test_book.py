@@ -154,9 +154,92 @@ def test_explorer_reads_without_scripts(server, browser):
     context.close()
 
 
+def test_attention_explorer_shows_the_model(server, page):
+    import numpy as np
+    from feste import data, model, tokenizer
+    home = data.home() / "recordings" / "four-heads"
+    flat, cfg, _, _ = model.load_weights(home / "weights.safetensors")
+    ids = tokenizer.load(home / "tokenizer.json").encode("HAMLET:\nBetter a witty fool than a foolish wit.")
+    _, (_, _, blocks, _, _) = model.gpt_fwd(model.views(flat, cfg), cfg, np.array(ids))
+    page.goto(f"{server}/nbs/03_architecture.html")
+    panel = page.locator(".feste-attention")
+    panel.wait_for()
+    assert panel.locator(".feste-piece").count() == len(ids)
+    for layer in range(cfg.L):
+        for head in range(cfg.H):
+            panel.locator("fieldset").nth(1).locator("input").nth(layer).check()
+            panel.locator("fieldset").nth(2).locator("input").nth(head).check()
+            shown = [int(t.split()[0]) for t in panel.locator(".feste-share-text").all_inner_texts()]
+            assert np.abs(np.array(shown) - 100 * blocks[layer][2][3][head, -1]).max() <= 0.56
+    assert page.troubles == []
+
+
+def test_attention_explorer_by_keyboard(server, page):
+    page.goto(f"{server}/nbs/03_architecture.html")
+    panel = page.locator(".feste-attention")
+    said, seen = panel.locator(".feste-summary"), set()
+    panel.locator(".feste-positions input").last.focus()
+    for _ in range(5):
+        seen.add(said.inner_text())
+        page.keyboard.press("ArrowLeft")
+    assert len(seen) == 5 and all("looks most at" in text for text in seen)
+    assert panel.locator(".feste-future").count() == 5              # what comes after is not looked at
+    panel.locator("fieldset").nth(0).locator("input").nth(3).check()
+    assert set(panel.locator(".feste-piece").all_inner_texts()) == {"␣the"}
+
+
+def test_microscope_sees_each_missing_term(server, page):
+    page.goto(f"{server}/nbs/04_backprop.html")
+    panel = page.locator(".feste-microscope")
+    panel.wait_for()
+    said = panel.locator(".feste-summary")
+    gradients = panel.locator("fieldset").nth(0).locator("input")
+    assert gradients.count() == 8
+    for g in range(gradients.count()):
+        gradients.nth(g).check()
+        assert re.match(r"All \d+ elements agree", said.inner_text())
+        terms = panel.locator("fieldset").nth(1).locator("input")
+        for t in range(terms.count()):
+            terms.nth(t).focus()
+            page.keyboard.press("Space")                            # no mouse needed
+            assert re.match(r"\d+ of \d+ elements are off. The worst is at", said.inner_text())
+            assert panel.locator("td.feste-wrong").count() == int(said.inner_text().split()[0])
+            page.keyboard.press("Space")
+        assert panel.locator("td.feste-wrong").count() == 0
+    assert page.troubles == []
+
+
+def test_widgets_of_the_model_read_without_scripts(server, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{server}/nbs/03_architecture.html")
+    assert "Layer 2, head 4: the last token" in page.locator(".feste-widget").inner_text()
+    page.goto(f"{server}/nbs/04_backprop.html")
+    assert "Without “through the mean” the gradient is off" in page.locator(".feste-widget").inner_text()
+    context.close()
+
+
 def test_formulas_are_typeset(server, page):
     page.goto(f"{server}/nbs/04_backprop.html", wait_until="networkidle")
     page.locator("mjx-container").first.wait_for()
     assert page.locator("mjx-container").count() > 10
     assert page.locator("mjx-merror").count() == 0
     assert page.troubles == []
+
+
+def test_two_widgets_of_a_kind_do_not_disturb_each_other(server, page):
+    "In Jupyter each widget is loaded as a module of its own: here, each from its own copy of the file."
+    page.goto(f"{server}/nbs/04_backprop.html")
+    source = (ROOT / "feste" / "static" / "microscope.js").read_text(encoding="utf-8")
+    checked = page.evaluate("""async (source) => {
+      const layers = ["a", "b"].map((name) => ({ name, shape: [1, 2], expected: [1, 2], terms: [{ name: "t", values: [1, 2] }] }));
+      const both = [];
+      for (const _ of "12") {
+        const { default: { render } } = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+        const el = document.body.appendChild(document.createElement("div"));
+        render({ model: { get: (name) => ({ layers, limit: 1e-6 })[name] }, el });
+        both.push(el);
+      }
+      return both.map((el) => el.querySelectorAll("input[type=radio]:checked").length);
+    }""", source)
+    assert checked == [2, 2]

@@ -2,7 +2,8 @@
 // `model.get("lines")` gives, for each line, its `tokens` and its `shares`: per layer, per head, per position the shares
 // of this and all earlier positions, in thousandths.
 
-let panels = 0;
+// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -18,6 +19,7 @@ function choices(group, title, names, chosen, choose) {
   return element("fieldset", {}, element("legend", { textContent: title }), ...names.map((name, i) => {
     const radio = element("input", { type: "radio", name: `${group}-${title}`, value: i, checked: i === chosen });
     radio.addEventListener("change", () => choose(i));
+    radio.setAttribute("aria-label", `${title}: ${String(name).replaceAll("␣", " ").replaceAll("⏎", ", ")}`);
     return element("label", {}, radio, element("span", { textContent: name }));
   }));
 }
@@ -40,7 +42,7 @@ function picture(rows, chosen) {
 
 function render({ model, el }) {
   el.classList.add("feste-attention");
-  const group = `feste-attention-${panels++}`;
+  const group = `feste-attention-${unique()}`;
   const lines = model.get("lines");
   let line = 0, layer = 0, head = 0, position = lines[0].tokens.length - 1;
   const tokens = element("fieldset", { className: "feste-positions" });
@@ -56,13 +58,14 @@ function render({ model, el }) {
       label.querySelector(".feste-share-text").textContent = s > position ? "–" : percent(row[s]);
     });
     map.replaceChildren(picture(rows, position));
-    const most = row.map((share, s) => [share, s]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share >= 10);
+    const most = row.map((share, s) => [share, s]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share], i) => i === 0 || share >= 10);
     summary.textContent = `Layer ${layer + 1}, head ${head + 1}: position ${position + 1}, “${visible(names[position])}”, looks most at `
       + most.map(([share, s]) => `“${visible(names[s])}” (position ${s + 1}, ${percent(share)})`).join(", ") + ".";
   };
   const spell = () => {
     tokens.replaceChildren(element("legend", { textContent: "Looking from" }), ...lines[line].tokens.map((token, t) => {
       const radio = element("input", { type: "radio", name: `${group}-position`, value: t, checked: t === position });
+      radio.setAttribute("aria-label", `Position ${t + 1}: ${token.trim() || "a blank"}`);
       radio.addEventListener("change", () => { position = t; shade(); });
       return element("label", {}, radio,
         element("span", { className: "feste-piece", textContent: visible(token) }), element("span", { className: "feste-share-text" }));

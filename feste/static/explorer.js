@@ -1,7 +1,8 @@
 // The tokenizer explorer: everything happens here, with or without a kernel.
 // `model.get` gives `merges` (a flat list of pairs of ids), `sizes` (vocabularies to choose from), `size` and `text`.
 
-let explorers = 0;
+// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -68,7 +69,7 @@ function spelling(bytes) {
 
 function render({ model, el }) {
   el.classList.add("feste-explorer");
-  const group = `feste-explorer-${explorers++}`;
+  const group = `feste-explorer-${unique()}`;
   const vocab = vocabulary(model.get("merges"));
   let size = model.get("size");
   const input = element("textarea", { rows: 2, value: model.get("text"), spellcheck: false, maxLength: 2000 });

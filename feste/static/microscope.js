@@ -2,7 +2,8 @@
 // finite differences. `model.get` gives `layers` (each a `name`, a `shape`, the `expected` differences, and `terms` with a
 // `name` and `values`, all arrays flat) and `limit`, the relative error allowed.
 
-let microscopes = 0;
+// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -27,7 +28,7 @@ const SHOWN = {
 
 function render({ model, el }) {
   el.classList.add("feste-microscope");
-  const group = `feste-microscope-${microscopes++}`;
+  const group = `feste-microscope-${unique()}`;
   const layers = model.get("layers"), limit = model.get("limit");
   let layer = layers[0], on = [], show = "relative error";
   const terms = element("fieldset"), grid = element("table"), summary = element("p", { className: "feste-summary" });
@@ -37,7 +38,7 @@ function render({ model, el }) {
     const { got, errors } = compare(layer, on);
     const [rows, columns] = layer.shape;
     const cell = (r, c) => {
-      const i = r * columns + c, wrong = errors[i] > limit;
+      const i = r * columns + c, wrong = !(errors[i] <= limit);
       const td = element("td", { textContent: SHOWN[show](layer.expected[i], got[i], errors[i]) + (wrong ? " ✗" : " ✓") });
       td.classList.toggle("feste-wrong", wrong);
       td.style.setProperty("--depth", `${wrong ? Math.max(15, Math.min(70, 70 + 12 * Math.log10(errors[i]))) : 0}%`);
@@ -50,7 +51,7 @@ function render({ model, el }) {
       element("thead", {}, element("tr", {}, element("td"), ...range(columns).map((c) => heading(c, "col")))),
       element("tbody", {}, ...range(rows).map((r) => element("tr", {}, heading(r, "row"), ...range(columns).map((c) => cell(r, c))))),
     );
-    const wrong = errors.filter((e) => e > limit).length, worst = errors.indexOf(Math.max(...errors));
+    const wrong = errors.filter((e) => !(e <= limit)).length, worst = errors.indexOf(Math.max(...errors));
     summary.textContent = wrong === 0
       ? `All ${errors.length} elements agree; the largest relative error is ${errors[worst].toExponential(0)}.`
       : `${wrong} of ${errors.length} elements are off. The worst is at (${Math.floor(worst / columns)}, ${worst % columns}): `
@@ -75,7 +76,7 @@ function render({ model, el }) {
     radios("Gradient", layers.map((l) => l.name), (i) => choose(layers[i])),
     terms,
     radios("Show", Object.keys(SHOWN), (i) => { show = Object.keys(SHOWN)[i]; draw(); }),
-    summary, element("div", { className: "feste-grid" }, grid),
+    summary, element("div", { className: "feste-grid", tabIndex: 0, ariaLabel: "Elements", role: "group" }, grid),
   );
   choose(layer);
 }

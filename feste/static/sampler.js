@@ -1,7 +1,8 @@
 // The sampler panel. With a kernel (`live`) it asks Python; without one it shows recorded answers.
 // `model` has get, set, save_changes and on: anywidget's in Jupyter, a plain object on the book's pages.
 
-let panels = 0;
+// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
   const node = Object.assign(document.createElement(tag), properties);
@@ -61,7 +62,7 @@ function renderLive(model, el) {
 
 function renderRecorded(model, el) {
   const recorded = model.get("recorded");
-  const group = `feste-sampler-${panels++}`;
+  const group = `feste-sampler-${unique()}`;
   const unique = (key) => [...new Set(recorded.map((r) => r[key]))];
   const answer = element("pre", { className: "feste-answer" });
   answer.setAttribute("aria-live", "polite");
