@@ -64,7 +64,7 @@ class Sampler(anywidget.AnyWidget):
         return bundle | {"text/html": static_html("sampler",
             {"live": False, "recorded": self.recorded}, _readable(self.recorded))}, metadata
 
-# %% ../nbs/91_widgets.ipynb #9bfc0dbd
+# %% ../nbs/91_widgets.ipynb #9dee07e4
 def _readable(recorded: list[dict]) -> str: # HTML
     "Recorded answers as headings and text, for readers without scripts."
     row = lambda r: (
@@ -79,7 +79,8 @@ def static_html(
     fallback: str,  # HTML to show until the module takes over
 ) -> str:
     "A widget's place in a page without a kernel."
-    data = json.dumps(state, allow_nan=False).replace("<", "\\u003c")  # no text can close the script element
+    # No text can close the script element, and no number spoil it for JavaScript.
+    data = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
     return (
         f'<div class="feste-widget" data-widget="{name}">'
         f'<script type="application/json">{data}</script>{fallback}</div>'
@@ -165,7 +166,7 @@ class Attention(anywidget.AnyWidget):
 def _code(text: str) -> str: # HTML
     return f"<code>{html.escape(repr(text))}</code>"
 
-# %% ../nbs/91_widgets.ipynb #84e5334c
+# %% ../nbs/91_widgets.ipynb #9046765b
 class Microscope(anywidget.AnyWidget):
     """See what each term of a gradient is for: switch it off, and compare.
 
@@ -185,7 +186,8 @@ class Microscope(anywidget.AnyWidget):
         for name, (expected, terms) in layers.items():
             if np.ndim(expected) > 2 or not 0 < np.size(expected) <= 1000 or not all(
                     np.isfinite(a).all() for a in (expected, *terms.values())):
-                raise ValueError(f"{name}: give finite numbers in one or two axes, at most 1000")
+                raise ValueError(
+                    f"{name}: give finite numbers in one or two axes, at most 1000")
             wrong = [t for t, a in terms.items() if np.shape(a) != np.shape(expected)]
             if wrong: raise ValueError(f"{name}: {', '.join(wrong)} must be of shape "
                                        f"{np.shape(expected)}, like the expected gradient")
