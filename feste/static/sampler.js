@@ -63,7 +63,7 @@ function renderLive(model, el) {
 function renderRecorded(model, el) {
   const recorded = model.get("recorded");
   const group = `feste-sampler-${unique()}`;
-  const unique = (key) => [...new Set(recorded.map((r) => r[key]))];
+  const offered = (key) => [...new Set(recorded.map((r) => r[key]))];
   const answer = element("pre", { className: "feste-answer" });
   answer.setAttribute("aria-live", "polite");
   const choice = { prompt: recorded[0].prompt, temperature: recorded[0].temperature };
@@ -74,7 +74,7 @@ function renderRecorded(model, el) {
   const radios = (key, legend, label) =>
     element(
       "fieldset", {}, element("legend", { textContent: legend }),
-      ...unique(key).map((value) => {
+      ...offered(key).map((value) => {
         const input = element("input", { type: "radio", name: `${group}-${key}`, value, checked: value === choice[key] });
         input.addEventListener("change", () => { choice[key] = value; update(); });
         return element("label", {}, input, element("span", { textContent: label(value) }));
