@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['main']
 
-# %% ../nbs/92_cli.ipynb #7906f2ed
+# %% ../nbs/92_cli.ipynb #7912dbc4
 __doc__ = """The `feste` command. Thin: parse, call, print."""
 import sys, warnings
 from dataclasses import replace
@@ -13,7 +13,7 @@ import click
 import numpy as np
 
 import feste
-from . import data, generation, training
+from . import data, engine, generation, training
 from .model import PRESETS, preset
 from .tokenizer import well_formed
 
@@ -79,7 +79,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #fa4f8306
+# %% ../nbs/92_cli.ipynb #55ed67df
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -101,24 +101,25 @@ def _go(run: training.Run) -> None:
     "--checkpointing", is_flag=True,
     help="Compute each block twice, to keep less memory. The numbers are the same.")
 @click.option(
+    "--backend", type=click.Choice(["engine", "numpy"]), default="engine",
+    help="Compiled, or the readable reference.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=None,
+    help="Threads of the engine.  [default: physical cores]")
+@click.option(
     "--seed", type=click.IntRange(0), default=0, help="Of the initialisation and the batches.")
 @_text
-def _train(
-    folder: Path, name: str, steps: int, batch: int, lr: float, dropout: float,
-    positions: str, heads: int | None, checkpointing: bool, seed: int, text: Path | None,
-):
+def _train(folder: Path, name: str, positions: str, heads: int, text: Path, **settings):
     """Train a new model into FOLDER.
 
     Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the
     result is the same as without the stop.
     """
-    cfg = preset(name)
-    settings = training.Settings(
-        replace(cfg, positions=positions, H=heads or cfg.H), steps=steps, batch=batch, lr=lr,
-        dropout=dropout, checkpointing=checkpointing, seed=seed)
-    click.echo("learning the tokenizer; the very first time its code is compiled, "
-               "which takes about half a minute", err=True)
-    _go(training.create_run(folder, settings, data.load(text)))
+    cfg = replace(preset(name), positions=positions, H=heads or preset(name).H)
+    chosen = training.Settings(cfg, **settings)
+    click.echo("learning the tokenizer; the very first time code is compiled, "
+               "which takes up to a minute", err=True)
+    _go(training.create_run(folder, chosen, data.load(text)))
 
 # %% ../nbs/92_cli.ipynb #65652213
 @main.command("resume")
@@ -166,3 +167,13 @@ def _sample(
 def _record(run: Path, to: Path):
     "Copy RUN without its optimizer to the folder TO."
     click.echo(f"recorded in {training.record(run, to)}")
+
+# %% ../nbs/92_cli.ipynb #7c413d87
+@main.command("doctor")
+def _doctor():
+    "Say what this machine is, how fast it is, and what may slow it down."
+    found = engine.doctor()
+    notes = found.pop("notes")
+    for name, said in found.items(): click.echo(f"{name:18}{said}")
+    for note in notes: click.echo(f"Note: {note}")
+    if not notes: click.echo("Nothing to note.")

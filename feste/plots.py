@@ -91,8 +91,9 @@ def exports(module: str) -> Shown: # a table
             if callable(x) and getattr(x, "__module__", "") == module and inspect.getdoc(x)]
     return table(rows, ("name", "what it does"), f"What this chapter put into `{module}`.")
 
-# %% ../nbs/90_plots.ipynb #573e1353
-STAGES = ("plays", "tokenizer", "tensors", "model", "gradients", "training", "generation")
+# %% ../nbs/90_plots.ipynb #825a27a2
+STAGES = ("plays", "tokenizer", "tensors", "model", "gradients", "engine", "training",
+          "generation")
 
 def course_map(
     stage: str, # one of `STAGES`

@@ -5,7 +5,7 @@ __all__ = ['METRICS', 'token_file', 'check_length', 'draw_windows', 'decay_mask'
            'evaluate', 'Settings', 'read_metrics', 'Run', 'create_run', 'save_checkpoint', 'load_checkpoint',
            'resume_run', 'train_step', 'log_row', 'train', 'record']
 
-# %% ../nbs/06_training.ipynb #f8c848ab
+# %% ../nbs/06_training.ipynb #9a75ffda
 __doc__ = """Training: batches, AdamW, schedule, clipping, evaluation, checkpoints, resume.
 
 Contract: a run is a folder. Same settings, seed and machine: same numbers.
@@ -23,6 +23,7 @@ from tqdm import tqdm
 import feste
 from . import data, tokenizer
 from .backprop import loss_and_grads
+from .engine import Engine
 from .model import Config, dropout, init, layout, loss_fwd, views
 from .model import load_weights, save_weights
 
@@ -130,7 +131,7 @@ def clip(g: np.ndarray, limit: float) -> float: # the norm before clipping
     if norm > limit and math.isfinite(norm): g *= limit / norm
     return norm
 
-# %% ../nbs/06_training.ipynb #67c8bde2
+# %% ../nbs/06_training.ipynb #16b890d8
 class Evaluation(NamedTuple):
     "How well a model predicts a text."
     loss: float           # nats per token
@@ -146,22 +147,24 @@ def evaluate(
     tok: tokenizer.Tokenizer,
     ids: np.ndarray,                # (N,) token ids
     max_tokens: int | None = None,  # about how many to predict, spread evenly; None for all
+    losses: Callable | None = None, # (X, Y) -> (B,) mean losses; the reference's if None
 ) -> Evaluation:
     """Loss over windows laid side by side.
 
     Raises `ValueError` if the text is shorter than one window.
     """
     check_length(ids, cfg.T)
+    losses = losses or (lambda X, Y: [loss_fwd(p, cfg, x, y)[0] for x, y in zip(X, Y)])
     windows = (len(ids) - 1) // cfg.T
     n = windows if max_tokens is None else max(1, min(windows, max_tokens // cfg.T))
     size, nats, n_bytes = np.array([len(b) for b in tok.bytes]), 0.0, 0
-    for w in np.linspace(0, windows - 1, n).astype(int):
-        row = ids[w * cfg.T:(w + 1) * cfg.T + 1].astype(np.int64)
-        nats += loss_fwd(p, cfg, row[:-1], row[1:])[0] * cfg.T
-        n_bytes += int(size[row[1:]].sum())
+    for some in np.array_split(np.linspace(0, windows - 1, n).astype(int), -(-n // 16)):
+        rows = np.stack([ids[w * cfg.T:(w + 1) * cfg.T + 1] for w in some]).astype(np.int64)
+        nats += float(np.sum(losses(rows[:, :-1], rows[:, 1:]))) * cfg.T
+        n_bytes += int(size[rows[:, 1:]].sum())
     return Evaluation(nats / (n * cfg.T), nats / n_bytes / math.log(2), n * cfg.T)
 
-# %% ../nbs/06_training.ipynb #725deeb9
+# %% ../nbs/06_training.ipynb #494933e4
 @dataclass(frozen=True)
 class Settings:
     "Everything that decides how a run goes."
@@ -177,6 +180,8 @@ class Settings:
     clip: float = 1.0             # largest norm of the gradient
     dropout: float = 0.0          # share of numbers dropped while training
     checkpointing: bool = False   # compute blocks twice, to keep less memory
+    backend: str = "engine"       # or "numpy": the reference, anywhere
+    threads: int | None = None    # of the engine; physical cores if None
     seed: int = 0                 # of the initialisation and the batches
     log_every: int = 20           # steps
     eval_every: int = 100         # steps
@@ -185,17 +190,16 @@ class Settings:
     checkpoint_every: int = 500   # steps
 
     def __post_init__(self):
-        for name in (
-                "steps", "batch", "log_every", "eval_every", "eval_tokens", "sample_every",
-                "checkpoint_every"):
+        for name in ("steps", "batch", "log_every", "eval_every", "eval_tokens",
+                     "sample_every", "checkpoint_every", "threads"):
             n = getattr(self, name)
-            if not isinstance(n, int) or n < 1:
+            if (n, name) != (None, "threads") and (not isinstance(n, int) or n < 1):
                 raise ValueError(f"{name} is {n}: it must be a whole number, 1 or more")
         if not isinstance(self.model, Config):
             raise ValueError(f"model is {self.model!r}: give a Config, like preset('tiny')")
-        if not isinstance(self.checkpointing, bool):
-            raise ValueError(
-                f"checkpointing is {self.checkpointing!r}: it must be True or False")
+        for name, kinds in (("backend", ("engine", "numpy")), ("checkpointing", (True, False))):
+            if (value := getattr(self, name)) not in kinds:
+                raise ValueError(f"{name} is {value!r}: it must be {kinds[0]} or {kinds[1]}")
         if not 0 < self.lr < math.inf:
             raise ValueError(f"lr is {self.lr}: it must be a number above 0")
         dropout(self.dropout, None)     # raises where the rate makes no sense
@@ -218,7 +222,7 @@ def read_metrics(
         except (ValueError, KeyError, TypeError) as e:
             raise ValueError(f"{path} is damaged ({e}): put back a copy of it") from None
 
-# %% ../nbs/06_training.ipynb #141ca938
+# %% ../nbs/06_training.ipynb #919a4173
 class Run:
     """A model in training, and its folder.
 
@@ -244,7 +248,8 @@ class Run:
         self.flat = init(self.cfg, self.rng)
         self.grad, self.m, self.v = (np.zeros_like(self.flat) for _ in range(3))
         self.params, self.grads = views(self.flat, self.cfg), views(self.grad, self.cfg)
-        self.decay = settings.weight_decay * decay_mask(self.cfg)
+        self.engine = (Engine(self.cfg, settings.threads, settings.checkpointing)
+                       if settings.backend == "engine" else None)
         self.step, self.seconds = 0, 0.0
         self.recent, self.logged = [], -1   # losses and norms since the last row; its step
 
@@ -253,6 +258,11 @@ class Run:
         "The learning rate of the next step."
         s = self.settings
         return lr_at(self.step, s.steps, s.lr, s.warmup, s.floor)
+
+    @property
+    def losses(self) -> Callable | None:
+        "What `evaluate` needs to use the engine."
+        return self.engine and (lambda X, Y: self.engine.loss(self.flat, X, Y))
 
 # %% ../nbs/06_training.ipynb #492463ec
 def _how_to_resume(folder: Path) -> str:
@@ -405,7 +415,29 @@ def _write_metrics(folder: Path, rows: list[dict]) -> None:
         w.writerows(rows)
     os.replace(aside, folder / "metrics.csv")
 
-# %% ../nbs/06_training.ipynb #479857e2
+# %% ../nbs/06_training.ipynb #32486141
+def _numpy_step(run: Run, X: np.ndarray, Y: np.ndarray) -> tuple[float, float]:
+    "Loss and norm of a step by the reference; nothing is changed if they are not finite."
+    s = run.settings
+    with np.errstate(all="ignore"):         # one message is enough: `train_step` has it
+        drop = dropout(s.dropout, run.rng)
+        loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y, drop, s.checkpointing)
+        norm = clip(run.grad, s.clip)
+    if math.isfinite(loss + norm):
+        adamw(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr,
+              s.weight_decay * decay_mask(run.cfg), s.beta1, s.beta2)
+    return loss, norm
+
+def _engine_step(run: Run, X: np.ndarray, Y: np.ndarray) -> tuple[float, float]:
+    "The same by the engine."
+    s = run.settings
+    seed = int(run.rng.integers(2**32)) if s.dropout else 0
+    loss, norm = run.engine.loss_and_grads(run.flat, run.grad, X, Y, s.dropout, seed), math.nan
+    if math.isfinite(loss):
+        norm = run.engine.update(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr,
+                                 s.weight_decay, s.beta1, s.beta2, limit=s.clip)
+    return loss, norm
+
 def train_step(run: Run) -> None:
     """Draw a batch, find its gradient, clip, update.
 
@@ -415,22 +447,16 @@ def train_step(run: Run) -> None:
     s = run.settings
     X, Y = draw_windows(run.ids["train"], s.batch, run.cfg.T, run.rng)
     run.grad[:] = 0
-    with np.errstate(all="ignore"):         # one message is enough: the one below
-        drop = dropout(s.dropout, run.rng)
-        loss = loss_and_grads(
-            run.params, run.grads, run.cfg, X, Y, drop, s.checkpointing)
-        norm = clip(run.grad, s.clip)
+    loss, norm = (_engine_step if run.engine else _numpy_step)(run, X, Y)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         raise FloatingPointError(
             f"the loss is {loss} and the gradient's norm {norm} at step {run.step}: "
             "the run has diverged. Start again in a new folder, "
             f"with a smaller lr than {s.lr}")
-    adamw(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr, run.decay,
-          s.beta1, s.beta2)
     run.step += 1
     run.recent.append((loss, norm))
 
-# %% ../nbs/06_training.ipynb #59c36fc7
+# %% ../nbs/06_training.ipynb #4ed47e1d
 def log_row(
     run: Run,
     seconds: float, # spent on the steps since the last row; 0 if unknown
@@ -444,7 +470,8 @@ def log_row(
         row["tokens_per_s"] = (
             round(len(run.recent) * s.batch * run.cfg.T / seconds) if seconds else None)
     if run.step % s.eval_every == 0 or run.step == s.steps:
-        val = evaluate(run.params, run.cfg, run.tokenizer, run.ids["val"], s.eval_tokens)
+        val = evaluate(run.params, run.cfg, run.tokenizer, run.ids["val"], s.eval_tokens,
+                       run.losses)
         row |= dict(val_loss=val.loss, val_bits_per_byte=val.bits_per_byte,
                     val_perplexity=val.perplexity)
     with open(run.folder / "metrics.csv", "a", encoding="utf-8", newline="") as f:
@@ -505,7 +532,7 @@ def train(
         f"stopped after step {run.step} of {s.steps}; nothing is lost. "
         f"Go on with {_how_to_resume(run.folder)}")
 
-# %% ../nbs/06_training.ipynb #419ba65d
+# %% ../nbs/06_training.ipynb #9eb5950c
 def record(
     run: str | Path, # a run's folder
     to: str | Path,  # a new or existing folder
