@@ -17,14 +17,15 @@ from . import data, engine, generation, training
 from .model import PRESETS, preset
 from .tokenizer import well_formed
 
-# %% ../nbs/92_cli.ipynb #a8738d4d
+# %% ../nbs/92_cli.ipynb #d68197b6
 class _Plain(click.Group):
     "Errors that a user can mend are printed as one sentence, without a traceback."
     def invoke(self, ctx):
         warnings.showwarning = lambda message, *_: click.echo(f"Note: {message}", err=True)
         try: return super().invoke(ctx)
-        except MemoryError:
-            raise click.ClickException("not enough memory: use a smaller batch or preset")
+        except MemoryError as e:
+            own = str(e) if str(e).startswith("training needs") else ""
+            raise click.ClickException(own or "not enough memory: use a smaller preset")
         except (ValueError, OSError, FloatingPointError) as e:
             raise click.ClickException(str(e)) from e
 
@@ -79,7 +80,19 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #55ed67df
+# %% ../nbs/92_cli.ipynb #b4e2674f
+def _announced(settings: training.Settings) -> training.Settings:
+    "Say what a new run will take."
+    if settings.backend == "engine":
+        parts = engine.plan(settings.model, settings.threads or engine.physical_cores(),
+                            settings.checkpointing)
+        click.echo(f"memory for the model: {sum(parts.values()) / 1e6:,.0f} MB, of it "
+                   f"activations {parts['activations'] / 1e6:,.0f} MB", err=True)
+    click.echo("learning the tokenizer; the very first time code is compiled, "
+               "which takes up to a minute", err=True)
+    return settings
+
+# %% ../nbs/92_cli.ipynb #07f18cb9
 @main.command("train")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -116,19 +129,17 @@ def _train(folder: Path, name: str, positions: str, heads: int, text: Path, **se
     result is the same as without the stop.
     """
     cfg = replace(preset(name), positions=positions, H=heads or preset(name).H)
-    chosen = training.Settings(cfg, **settings)
-    click.echo("learning the tokenizer; the very first time code is compiled, "
-               "which takes up to a minute", err=True)
-    _go(training.create_run(folder, chosen, data.load(text)))
+    _go(training.create_run(folder, _announced(training.Settings(cfg, **settings)),
+                            data.load(text)))
 
-# %% ../nbs/92_cli.ipynb #65652213
+# %% ../nbs/92_cli.ipynb #36e5ca7e
 @main.command("resume")
 @click.argument("folder", type=click.Path(path_type=Path))
 def _resume(folder: Path):
     "Go on with the run in FOLDER from its newest checkpoint, on the same text."
     _go(training.resume_run(folder))
 
-# %% ../nbs/92_cli.ipynb #6eef6217
+# %% ../nbs/92_cli.ipynb #661c7a2a
 @main.command("sample")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -168,7 +179,7 @@ def _record(run: Path, to: Path):
     "Copy RUN without its optimizer to the folder TO."
     click.echo(f"recorded in {training.record(run, to)}")
 
-# %% ../nbs/92_cli.ipynb #7c413d87
+# %% ../nbs/92_cli.ipynb #f95d881b
 @main.command("doctor")
 def _doctor():
     "Say what this machine is, how fast it is, and what may slow it down."

@@ -28,7 +28,7 @@ from numba.extending import intrinsic, overload
 
 from .tensors import Cost
 
-# %% ../nbs/02_tensors_roof.ipynb #4cc50cfd
+# %% ../nbs/02_tensors_roof.ipynb #ade58c7f
 REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 @functools.cache
@@ -38,9 +38,10 @@ def cache_folder(package: Path) -> Path:
     A folder for each state of the package's sources: a compiled function contains those that
     it calls, and must not outlive them.
     """
-    sources = b"".join(f.read_bytes() for f in sorted(package.glob("*.py")))
+    sources = b"".join(f.read_bytes() for f in sorted(package.glob("[a-zA-Z_]*.py")))
     base = os.environ.get("FESTE_CACHE") or platformdirs.user_cache_dir("feste", False)
-    return Path(base) / "compiled" / hashlib.sha256(sources).hexdigest()[:16]
+    folder = Path(base).expanduser().absolute() / "compiled"
+    return folder / hashlib.sha256(sources).hexdigest()[:16]
 
 def compiler(
     fastmath: frozenset[str] = frozenset({"contract"}),
@@ -50,11 +51,14 @@ def compiler(
         options = dict(nogil=True, error_model="numpy", fastmath=set(fastmath))
         source, before = Path(f.__code__.co_filename), numba.config.CACHE_DIR
         if source.is_file():
-            numba.config.CACHE_DIR = str(cache_folder(source.parent))
-            try: return njit(cache=True, **options)(f)
-            except RuntimeError: pass       # no folder may be written: compile each time
+            try:
+                folder = cache_folder(source.parent)
+                numba.config.CACHE_DIR = str(folder)
+                kept = njit(cache=True, **options)(f)
+                if Path(kept.stats.cache_path).is_relative_to(folder): return kept
+            except (RuntimeError, OSError): pass        # it may not be written
             finally: numba.config.CACHE_DIR = before
-        return njit(**options)(f)
+        return njit(**options)(f)                       # compiled each time
     return decorate
 
 compiled = compiler()

@@ -5,7 +5,7 @@ __all__ = ['METRICS', 'token_file', 'check_length', 'draw_windows', 'decay_mask'
            'evaluate', 'Settings', 'read_metrics', 'Run', 'create_run', 'save_checkpoint', 'load_checkpoint',
            'resume_run', 'train_step', 'log_row', 'train', 'record']
 
-# %% ../nbs/06_training.ipynb #9a75ffda
+# %% ../nbs/06_training.ipynb #2d0030f1
 __doc__ = """Training: batches, AdamW, schedule, clipping, evaluation, checkpoints, resume.
 
 Contract: a run is a folder. Same settings, seed and machine: same numbers.
@@ -23,7 +23,7 @@ from tqdm import tqdm
 import feste
 from . import data, tokenizer
 from .backprop import loss_and_grads
-from .engine import Engine
+from .engine import Engine, fits, physical_cores, plan
 from .model import Config, dropout, init, layout, loss_fwd, views
 from .model import load_weights, save_weights
 
@@ -222,7 +222,7 @@ def read_metrics(
         except (ValueError, KeyError, TypeError) as e:
             raise ValueError(f"{path} is damaged ({e}): put back a copy of it") from None
 
-# %% ../nbs/06_training.ipynb #919a4173
+# %% ../nbs/06_training.ipynb #4dc376ce
 class Run:
     """A model in training, and its folder.
 
@@ -244,6 +244,9 @@ class Run:
             raise ValueError(
                 f"a batch of {settings.batch} windows of {self.cfg.T} tokens is more than the "
                 f"training text has ({len(self.ids['train'])} tokens): use a smaller batch")
+        if settings.backend == "engine":
+            threads = settings.threads or physical_cores()
+            fits(sum(plan(self.cfg, threads, settings.checkpointing).values()))
         self.rng = np.random.default_rng(settings.seed)
         self.flat = init(self.cfg, self.rng)
         self.grad, self.m, self.v = (np.zeros_like(self.flat) for _ in range(3))
@@ -283,7 +286,7 @@ def _describe(settings: Settings, corpus: data.Corpus, tok: tokenizer.Tokenizer)
         started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
 
-# %% ../nbs/06_training.ipynb #2970bdbc
+# %% ../nbs/06_training.ipynb #6353066c
 def create_run(
     folder: str | Path,
     settings: Settings,
@@ -309,6 +312,7 @@ def create_run(
         raise ValueError(
             f"the tokenizer has {tok.vocab_size} tokens, "
             f"the model only V = {settings.model.V}: use a model with a larger V")
+    if settings.threads is None: settings = replace(settings, threads=physical_cores())
     run = Run(folder, settings, corpus, tok)
     for sub in ("samples", "checkpoints"): (folder / sub).mkdir(parents=True, exist_ok=True)
     tokenizer.save(tok, folder / "tokenizer.json")
@@ -356,7 +360,7 @@ def load_checkpoint(run: Run, path: str | Path) -> None:
     for name in ("step", "seconds", "recent", "logged"): setattr(run, name, state[name])
     run.rng.bit_generator.state = state["rng"]
 
-# %% ../nbs/06_training.ipynb #113acd63
+# %% ../nbs/06_training.ipynb #29aa9bb5
 def _read_config(folder: Path) -> tuple[Settings, dict, str]: # and data, tokenizer's hash
     path = folder / "config.json"
     if not path.exists():
@@ -366,7 +370,8 @@ def _read_config(folder: Path) -> tuple[Settings, dict, str]: # and data, tokeni
     try:
         whole = json.loads(path.read_text(encoding="utf-8"))
         s, recorded = whole["settings"], whole["data"]
-        settings = Settings(**{**s, "model": Config(**s["model"])})
+        # a run that names no backend is from before there was a choice
+        settings = Settings(**{"backend": "numpy", **s, "model": Config(**s["model"])})
         return (settings, {k: recorded.get(k) for k in ("name", "sha256", "path")},
                 whole["tokenizer_sha256"])
     except (ValueError, KeyError, TypeError, AttributeError) as e:
