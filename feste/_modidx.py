@@ -87,7 +87,6 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                               'feste.engine.residual_fwd': ('engine.html#residual_fwd', 'feste/engine.py'),
                               'feste.engine.rotate': ('engine.html#rotate', 'feste/engine.py'),
                               'feste.engine.sequence': ('engine.html#sequence', 'feste/engine.py'),
-                              'feste.engine.sequences': ('engine.html#sequences', 'feste/engine.py'),
                               'feste.engine.shape_of': ('engine.html#shape_of', 'feste/engine.py'),
                               'feste.engine.squares': ('engine.html#squares', 'feste/engine.py'),
                               'feste.engine.sum_rows': ('engine.html#sum_rows', 'feste/engine.py'),

@@ -4,8 +4,8 @@
 __all__ = ['compiled', 'f32', 'u32', 'ZERO', 'ONE', 'Dropping', 'GOLDEN', 'Work', 'Block', 'Shape', 'LARGE', 'BIG', 'mix',
            'dropping', 'at', 'masks_of', 'drop_rows', 'residual_fwd', 'residual_bwd', 'add_bias', 'sum_rows', 'rotate',
            'attention_fwd', 'attention_bwd', 'work_shapes', 'make_work', 'vector', 'matrix', 'block_of', 'shape_of',
-           'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence', 'sequences', 'add_into',
-           'squares', 'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
+           'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence', 'add_into', 'squares',
+           'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
 
 # %% ../nbs/05_engine.ipynb #54758ddf
 __doc__ = """The engine: the model of `feste.model` and `feste.backprop`, compiled.
@@ -341,7 +341,7 @@ def head(P, G, w, targets, s, scale, backward): # -> summed loss; w.d: the gradi
         for i in range(losses.size): loss += losses[i]
     return loss
 
-# %% ../nbs/05_engine.ipynb #4759302e
+# %% ../nbs/05_engine.ipynb #dc2903e5
 @compiled
 def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
     "One sequence through the model, and back if asked; G is added to."
@@ -362,12 +362,6 @@ def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
         block_bwd(p, g, w, i, k, s.H, drop)
     embedding_bwd(G, ids, s, at(drop, 0), w.dx)
     return loss
-
-@compiled
-def sequences(P, G, w, X, Y, first, end, s, drop, scale, backward, losses):
-    "Some sequences of a batch, one after the other; losses (B,): written."
-    for b in range(first, end):
-        losses[b] = sequence(P, G, w, X[b], Y[b], s, at(drop, b), scale, backward)
 
 # %% ../nbs/05_engine.ipynb #f720bdcc
 @compiled
@@ -492,7 +486,7 @@ def _ids(X, cfg: Config, name: str) -> np.ndarray: # (B, T) int64, contiguous
                                   f"ids go from 0 to {cfg.V - 1}")
     return np.ascontiguousarray(X, np.int64)
 
-# %% ../nbs/05_engine.ipynb #4a1b63af
+# %% ../nbs/05_engine.ipynb #0579a5e0
 LARGE = 5e7         # operations of a block's largest product from which on BLAS's threads help
 
 @patch
@@ -500,9 +494,10 @@ def _batch(self: Engine, flat, grads, X, Y, drop: Dropping, backward: bool) -> n
     "Losses of the sequences; worker t adds its gradients to grads[t]."
     cfg, B = self.cfg, len(X)
     workers, losses, scale = min(self.threads, B), np.zeros(B), f32(1 / X.size)
-    share = lambda t: sequences(
-        flat, grads[t], self.work[t], X, Y, B * t // workers, B * (t + 1) // workers,
-        self.shape, drop, scale, backward, losses)
+    def share(t):
+        for b in range(B * t // workers, B * (t + 1) // workers):
+            losses[b] = sequence(flat, grads[t], self.work[t], X[b], Y[b], self.shape,
+                                 at(drop, b), scale, backward)
     spare = self.threads // workers if 8 * cfg.T * cfg.C**2 >= LARGE else 1
     with self.blas.limit(limits=spare): self.run(share, workers)
     return losses
