@@ -566,7 +566,7 @@ def update(
         beta1, beta2, eps, scale), flat.size)
     return norm
 
-# %% ../nbs/05_engine.ipynb #7e253204
+# %% ../nbs/05_engine.ipynb #8e0c2fb8
 def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[str]:
     "What may slow this machine down."
     notes = []
@@ -586,7 +586,7 @@ def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[st
                      "FESTE_CACHE to a folder of yours")
     return notes
 
-# %% ../nbs/05_engine.ipynb #3a7b6d49
+# %% ../nbs/05_engine.ipynb #913bcd79
 def doctor() -> dict[str, object]: # what is asked -> what was found; under "notes", warnings
     "What this machine is, how fast it is, and what may slow it down. Takes some seconds."
     features, blas = llvmlite.binding.get_host_cpu_features(), blas_info()
