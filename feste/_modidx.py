@@ -103,7 +103,6 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                              'feste.model._block_again': ('architecture.html#_block_again', 'feste/model.py'),
                              'feste.model._block_layout': ('architecture.html#_block_layout', 'feste/model.py'),
                              'feste.model._drop': ('architecture.html#_drop', 'feste/model.py'),
-                             'feste.model._fans': ('architecture.html#_fans', 'feste/model.py'),
                              'feste.model._gpt2_shape': ('architecture.html#_gpt2_shape', 'feste/model.py'),
                              'feste.model._misfits': ('architecture.html#_misfits', 'feste/model.py'),
                              'feste.model.attention_fwd': ('architecture.html#attention_fwd', 'feste/model.py'),

@@ -167,7 +167,7 @@ def attention_fwd(
                 drop_rows(p, drop, h * T + i, j, left)
                 gemm(left[:, :j], v[:j], y[i:j])
 
-# %% ../nbs/05_engine.ipynb #0a0cbe00
+# %% ../nbs/05_engine.ipynb #d78934ce
 @compiled
 def attention_bwd(
     dy, qkv, H, drop,   # (T, C), (T, 3C), heads, Dropping
@@ -181,13 +181,13 @@ def attention_bwd(
     scale = ONE / np.sqrt(f32(hs))
     dqkv[:] = ZERO
     for h in range(H):
-        a, b, c, d = h * hs, C + h * hs, 2 * C + h * hs, hs
-        q, k, v = qkv[:, a:a + d], qkv[:, b:b + d], qkv[:, c:c + d]
-        dq, dk, dv = dqkv[:, a:a + d], dqkv[:, b:b + d], dqkv[:, c:c + d]
+        a, b = h * hs, (h + 1) * hs
+        q, k, v = qkv[:, a:b], qkv[:, C + a:C + b], qkv[:, 2 * C + a:2 * C + b]
+        dq, dk, dv = dqkv[:, a:b], dqkv[:, C + a:C + b], dqkv[:, 2 * C + a:2 * C + b]
         for i in range(0, T, block):
             j = min(i + block, T)
             p, ds, left = shares[h, i:j], dshares[:j - i], dropped[:j - i]
-            rows = dy[i:j, a:a + d]
+            rows = dy[i:j, a:b]
             if drop.limit == 0:
                 gemm(rows, v[:j].T, ds[:, :j])
                 gemm(p[:, :j].T, rows, dv[:j], 1.0, 1.0)

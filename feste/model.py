@@ -129,15 +129,12 @@ def views(
     if cfg.tied: out["lm_head.weight"] = out["wte.weight"]
     return out
 
-# %% ../nbs/03_architecture.ipynb #ad6e569b
+# %% ../nbs/03_architecture.ipynb #315a6545
 Spread = Callable[[str, tuple[int, ...], Config], float]    # name, shape -> deviation
 
 def gpt2_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
     "0.02; what is added to the residual stream, divided by √(2L)."
     return 0.02 / math.sqrt(2 * cfg.L) if name.endswith("c_proj.weight") else 0.02
-
-def _fans(name: str, shape: tuple[int, ...]) -> tuple[int, ...]: # n_in, n_out
-    return shape[::-1] if name == "lm_head.weight" else shape   # the head is used transposed
 
 def xavier_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
     "√(2 / (n_in + n_out)); 0.02 for the embeddings (Glorot and Bengio, 2010)."
@@ -146,7 +143,8 @@ def xavier_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
 def kaiming_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
     "√(2 / n_in); 0.02 for the embeddings (He et al., 2015)."
     if name in ("wte.weight", "wpe.weight"): return 0.02
-    return math.sqrt(2 / _fans(name, shape)[0])
+    n_in = shape[1] if name == "lm_head.weight" else shape[0]   # the head is used transposed
+    return math.sqrt(2 / n_in)
 
 def init(
     cfg: Config,

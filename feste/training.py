@@ -222,12 +222,9 @@ def read_metrics(
         except (ValueError, KeyError, TypeError) as e:
             raise ValueError(f"{path} is damaged ({e}): put back a copy of it") from None
 
-# %% ../nbs/06_training.ipynb #4dc376ce
+# %% ../nbs/06_training.ipynb #f5e45f1b
 class Run:
-    """A model in training, and its folder.
-
-    Make one with `create_run`, go on with one by `resume_run`.
-    """
+    "A model in training, and its folder: from `create_run`, or `resume_run` to go on."
 
     def __init__(
         self,
@@ -251,8 +248,10 @@ class Run:
         self.flat = init(self.cfg, self.rng)
         self.grad, self.m, self.v = (np.zeros_like(self.flat) for _ in range(3))
         self.params, self.grads = views(self.flat, self.cfg), views(self.grad, self.cfg)
-        self.engine = (Engine(self.cfg, settings.threads, settings.checkpointing)
-                       if settings.backend == "engine" else None)
+        self.engine = self.decay = None     # what the backend's step needs
+        if settings.backend == "engine":
+            self.engine = Engine(self.cfg, settings.threads, settings.checkpointing)
+        else: self.decay = settings.weight_decay * decay_mask(self.cfg)
         self.step, self.seconds = 0, 0.0
         self.recent, self.logged = [], -1   # losses and norms since the last row; its step
 
@@ -420,7 +419,7 @@ def _write_metrics(folder: Path, rows: list[dict]) -> None:
         w.writerows(rows)
     os.replace(aside, folder / "metrics.csv")
 
-# %% ../nbs/06_training.ipynb #32486141
+# %% ../nbs/06_training.ipynb #42cdccce
 def _numpy_step(run: Run, X: np.ndarray, Y: np.ndarray) -> tuple[float, float]:
     "Loss and norm of a step by the reference; nothing is changed if they are not finite."
     s = run.settings
@@ -429,8 +428,8 @@ def _numpy_step(run: Run, X: np.ndarray, Y: np.ndarray) -> tuple[float, float]:
         loss = loss_and_grads(run.params, run.grads, run.cfg, X, Y, drop, s.checkpointing)
         norm = clip(run.grad, s.clip)
     if math.isfinite(loss + norm):
-        adamw(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr,
-              s.weight_decay * decay_mask(run.cfg), s.beta1, s.beta2)
+        adamw(run.flat, run.grad, run.m, run.v, run.step + 1, run.lr, run.decay,
+              s.beta1, s.beta2)
     return loss, norm
 
 def _engine_step(run: Run, X: np.ndarray, Y: np.ndarray) -> tuple[float, float]:
