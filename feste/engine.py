@@ -3,11 +3,11 @@
 # %% auto #0
 __all__ = ['compiled', 'f32', 'u32', 'ZERO', 'ONE', 'Dropping', 'GOLDEN', 'Work', 'Block', 'Shape', 'LARGE', 'BIG', 'mix',
            'dropping', 'at', 'masks_of', 'drop_rows', 'residual_fwd', 'residual_bwd', 'add_bias', 'sum_rows', 'rotate',
-           'attention_fwd', 'attention_bwd', 'work_shapes', 'make_work', 'vector', 'matrix', 'block_of', 'shape_of',
-           'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence', 'add_into', 'squares',
-           'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
+           'product_of', 'product', 'attention_fwd', 'attention_bwd', 'work_shapes', 'make_work', 'vector', 'matrix',
+           'block_of', 'shape_of', 'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence',
+           'add_into', 'squares', 'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
 
-# %% ../nbs/05_engine.ipynb #54758ddf
+# %% ../nbs/05_engine.ipynb #d3904f22
 __doc__ = """The engine: the model of `feste.model` and `feste.backprop`, compiled.
 
 Contract: the same flat float32 buffers, the same function names, the same results to
@@ -28,7 +28,7 @@ from numba.extending import register_jitable
 import feste
 from .model import Config, Drop, dropout, keep_all, layout, n_params, rotary_turn
 from .model import too_long
-from .tensors_matmul import gemm
+from .tensors_matmul import LANES, ROOM, aligned, gemm, multiply
 from .tensors_roof import REORDER, blas_info, cache_folder, compiler, roof, sgemm_rate
 from .tensors_rows import adamw, cross_entropy_fwd, cross_entropy_fwd_bwd, gelu_bwd
 from .tensors_rows import gelu_fwd, layer_norm_bwd, layer_norm_fwd
@@ -78,7 +78,7 @@ def masks_of(rate: float, seed: int, cfg: Config) -> Drop: # for sequences one b
         return x * mask, mask
     return drop
 
-# %% ../nbs/05_engine.ipynb #9ca76269
+# %% ../nbs/05_engine.ipynb #b5202028
 @compiled
 def drop_rows(
     x,              # (R, N)
@@ -109,7 +109,8 @@ def residual_bwd(dx, drop, d, db): # (T, C), Dropping, (T, C): written, (C,): ad
     "The branch's gradient: dx through the mask; its sum over positions is the bias's."
     for t in range(dx.shape[0]):
         row, o, key = dx[t], d[t], mix(u32(drop.key + u32(t)))
-        if drop.limit == 0: o[:] = row
+        if drop.limit == 0:
+            for c in range(row.size): o[c] = row[c]
         else:
             for c in range(row.size):
                 kept = drop.factor if mix(u32(key + u32(c))) >= drop.limit else ZERO
@@ -142,12 +143,23 @@ def rotate(qkv, H, cos, sin, way): # (T, 3C): queries and keys changed; (T, hs /
                 sine = way * s[j]
                 first[j], second[j] = a * c[j] - b * sine, a * sine + b * c[j]
 
-# %% ../nbs/05_engine.ipynb #8fcb3d9b
+# %% ../nbs/05_engine.ipynb #1faf03dd
+@compiled
+def product_of(a, b, out, add, room): # strided views; (ROOM,) or (0,): by BLAS
+    if room.size: multiply(a, b, out, add, room)
+    else: gemm(a, b, out, 1.0, 1.0 if add else 0.0)
+
+@register_jitable
+def product(a, b, out, room, add=False):
+    "out = a @ b, or added to it, by our own tile; by BLAS where there is no room."
+    product_of(a[::1, ::1], b[::1, ::1], out[::1, ::1], bool(add), room)    # for all strides
+
+# %% ../nbs/05_engine.ipynb #23346ac1
 @compiled
 def attention_fwd(
     qkv, H, drop,   # (T, 3C), heads, Dropping
     shares,         # (H, T, T): written
-    dropped,        # (block, T): room to work
+    dropped, room,  # (block, T), of products: room to work
     out,            # (T, C): written
 ):
     "Causal attention of all heads, a block of queries at a time."
@@ -160,19 +172,20 @@ def attention_fwd(
         for i in range(0, T, block):
             j = min(i + block, T)
             p, left = shares[h, i:j], dropped[:j - i]
-            gemm(q[i:j], k[:j].T, p[:, :j])
+            product(q[i:j], k[:j].T, p[:, :j], room)
             softmax_fwd(p, scale, i + 1)
-            if drop.limit == 0: gemm(p[:, :j], v[:j], y[i:j])
+            if drop.limit == 0: product(p[:, :j], v[:j], y[i:j], room)
             else:
                 drop_rows(p, drop, h * T + i, j, left)
-                gemm(left[:, :j], v[:j], y[i:j])
+                product(left[:, :j], v[:j], y[i:j], room)
 
-# %% ../nbs/05_engine.ipynb #d78934ce
+# %% ../nbs/05_engine.ipynb #6e6ed8be
 @compiled
 def attention_bwd(
     dy, qkv, H, drop,   # (T, C), (T, 3C), heads, Dropping
     shares,             # (H, T, T): from the forward pass
     dshares, dropped,   # (block, T) each: room to work
+    room,               # of products
     dqkv,               # (T, 3C): written
 ):
     "The twin, block by block. Keys and values get something from every block of queries."
@@ -189,20 +202,20 @@ def attention_bwd(
             p, ds, left = shares[h, i:j], dshares[:j - i], dropped[:j - i]
             rows = dy[i:j, a:b]
             if drop.limit == 0:
-                gemm(rows, v[:j].T, ds[:, :j])
-                gemm(p[:, :j].T, rows, dv[:j], 1.0, 1.0)
+                product(rows, v[:j].T, ds[:, :j], room)
+                product(p[:, :j].T, rows, dv[:j], room, True)
             else:
-                gemm(rows, v[:j].T, left[:, :j])
+                product(rows, v[:j].T, left[:, :j], room)
                 drop_rows(left, drop, h * T + i, j, ds)
                 drop_rows(p, drop, h * T + i, j, left)
-                gemm(left[:, :j].T, rows, dv[:j], 1.0, 1.0)
+                product(left[:, :j].T, rows, dv[:j], room, True)
             softmax_bwd(p, ds, scale, i + 1)
-            gemm(ds[:, :j], k[:j], dq[i:j])
-            gemm(ds[:, :j].T, q[i:j], dk[:j], 1.0, 1.0)
+            product(ds[:, :j], k[:j], dq[i:j], room)
+            product(ds[:, :j].T, q[i:j], dk[:j], room, True)
 
-# %% ../nbs/05_engine.ipynb #82185202
+# %% ../nbs/05_engine.ipynb #056584c4
 Work = namedtuple("Work", "x ln_1 qkv mixed mid ln_2 fc act shares mean rstd "    # kept
-                          "ln_f dx d d1 d3 d4 dshares dropped logits losses cos sin")
+                          "ln_f dx d d1 d3 d4 dshares dropped room logits losses cos sin")
 
 def work_shapes(
     cfg: Config,
@@ -218,17 +231,18 @@ def work_shapes(
         x=(L + 1, T, C), ln_1=(K, T, C), qkv=(K, T, 3 * C), mixed=(K, T, C), mid=(K, T, C),
         ln_2=(K, T, C), fc=(K, T, 4 * C), act=(K, T, 4 * C), shares=(K, H, T, T),
         mean=(2 * L + 1, T), rstd=(2 * L + 1, T), ln_f=(T, C), dx=(T, C), d=(T, C), d1=(T, C),
-        d3=(T, 3 * C), d4=(T, 4 * C), dshares=(R, T), dropped=(R, T),
+        d3=(T, 3 * C), d4=(T, 4 * C), dshares=(R, T), dropped=(R, T), room=(ROOM,),
         logits=(min(chunk, T), cfg.V), losses=(T,), cos=turn, sin=turn)
 
 def make_work(cfg: Config, checkpointing=False, block=64, chunk=128) -> Work:
     "The arrays of one thread."
     shapes = work_shapes(cfg, checkpointing, block, chunk)
     work = Work(**{name: np.zeros(shape, f32) for name, shape in shapes.items()})
+    work = work._replace(room=aligned(ROOM))
     if cfg.rotary: work.cos[:], work.sin[:] = rotary_turn(cfg.T, cfg.C // cfg.H, f32)
     return work
 
-# %% ../nbs/05_engine.ipynb #16499398
+# %% ../nbs/05_engine.ipynb #bd0b911d
 Block = namedtuple("Block", "ln_1_w ln_1_b attn_w attn_b proj_w proj_b "
                             "ln_2_w ln_2_b fc_w fc_b out_w out_b")
 # Where things are in the flat buffer: sizes, and the first index of each part.
@@ -262,53 +276,54 @@ def shape_of(cfg: Config, checkpointing: bool = False) -> Shape:
                  first["h.0.ln_1.weight"], first["ln_f.weight"],
                  first.get("lm_head.weight", 0), checkpointing)      # tied: the first table
 
-# %% ../nbs/05_engine.ipynb #f4f9c942
+# %% ../nbs/05_engine.ipynb #8c858a3a
 @compiled
 def block_fwd(p, w, i, k, H, drop): # Block, Work, which block, where it keeps, heads, Dropping
     "From w.x[i] to w.x[i + 1]."
     layer_norm_fwd(w.x[i], p.ln_1_w, p.ln_1_b, w.ln_1[k], w.mean[2 * i], w.rstd[2 * i])
-    gemm(w.ln_1[k], p.attn_w, w.qkv[k])
+    product(w.ln_1[k], p.attn_w, w.qkv[k], w.room)
     add_bias(w.qkv[k], p.attn_b)
     if w.cos.size: rotate(w.qkv[k], H, w.cos, w.sin, ONE)
-    attention_fwd(w.qkv[k], H, at(drop, 3 * i + 1), w.shares[k], w.dropped, w.mixed[k])
-    gemm(w.mixed[k], p.proj_w, w.d)
+    attention_fwd(w.qkv[k], H, at(drop, 3 * i + 1), w.shares[k], w.dropped, w.room,
+                  w.mixed[k])
+    product(w.mixed[k], p.proj_w, w.d, w.room)
     residual_fwd(w.x[i], w.d, p.proj_b, at(drop, 3 * i + 2), w.mid[k])
     layer_norm_fwd(w.mid[k], p.ln_2_w, p.ln_2_b, w.ln_2[k],
                    w.mean[2 * i + 1], w.rstd[2 * i + 1])
-    gemm(w.ln_2[k], p.fc_w, w.fc[k])
+    product(w.ln_2[k], p.fc_w, w.fc[k], w.room)
     gelu_fwd(w.fc[k], p.fc_b, w.act[k])
-    gemm(w.act[k], p.out_w, w.d)
+    product(w.act[k], p.out_w, w.d, w.room)
     residual_fwd(w.mid[k], w.d, p.out_b, at(drop, 3 * i + 3), w.x[i + 1])
 
 @compiled
 def block_bwd(p, g, w, i, k, H, drop): # g: Block of gradients, added to
     "w.dx from the gradient of the block's output to that of its input."
     residual_bwd(w.dx, at(drop, 3 * i + 3), w.d, g.out_b)
-    gemm(w.act[k].T, w.d, g.out_w, 1.0, 1.0)
-    gemm(w.d, p.out_w.T, w.d4)
+    product(w.act[k].T, w.d, g.out_w, w.room, True)
+    product(w.d, p.out_w.T, w.d4, w.room)
     gelu_bwd(w.d4, w.fc[k], g.fc_b)
-    gemm(w.ln_2[k].T, w.d4, g.fc_w, 1.0, 1.0)
-    gemm(w.d4, p.fc_w.T, w.d)
+    product(w.ln_2[k].T, w.d4, g.fc_w, w.room, True)
+    product(w.d4, p.fc_w.T, w.d, w.room)
     layer_norm_bwd(w.d, w.mid[k], p.ln_2_w, w.mean[2 * i + 1], w.rstd[2 * i + 1], w.dx,
                    g.ln_2_w, g.ln_2_b)
     residual_bwd(w.dx, at(drop, 3 * i + 2), w.d, g.proj_b)
-    gemm(w.mixed[k].T, w.d, g.proj_w, 1.0, 1.0)
-    gemm(w.d, p.proj_w.T, w.d1)
+    product(w.mixed[k].T, w.d, g.proj_w, w.room, True)
+    product(w.d, p.proj_w.T, w.d1, w.room)
     attention_bwd(w.d1, w.qkv[k], H, at(drop, 3 * i + 1), w.shares[k],
-                  w.dshares, w.dropped, w.d3)
+                  w.dshares, w.dropped, w.room, w.d3)
     if w.cos.size: rotate(w.d3, H, w.cos, w.sin, -ONE)
     sum_rows(w.d3, g.attn_b)
-    gemm(w.ln_1[k].T, w.d3, g.attn_w, 1.0, 1.0)
-    gemm(w.d3, p.attn_w.T, w.d)
+    product(w.ln_1[k].T, w.d3, g.attn_w, w.room, True)
+    product(w.d3, p.attn_w.T, w.d, w.room)
     layer_norm_bwd(w.d, w.x[i], p.ln_1_w, w.mean[2 * i], w.rstd[2 * i], w.dx,
                    g.ln_1_w, g.ln_1_b)
 
-# %% ../nbs/05_engine.ipynb #e36d7e09
+# %% ../nbs/05_engine.ipynb #f1e7f873
 @compiled
 def embedding_fwd(P, ids, s, drop, x): # the buffer, (T,), Shape, Dropping, (T, C): written
     for t in range(ids.size):
         row, what = x[t], vector(P, ids[t] * s.C, s.C)
-        row[:] = what
+        for c in range(s.C): row[c] = what[c]
         if s.wpe >= 0:
             where = vector(P, s.wpe + t * s.C, s.C)
             for c in range(s.C): row[c] += where[c]
@@ -328,20 +343,20 @@ def embedding_bwd(G, ids, s, drop, dx): # dx is changed
 def head(P, G, w, targets, s, scale, backward): # -> summed loss; w.d: the gradient of w.ln_f
     "Logits, loss and their gradients, a chunk of positions at a time."
     T, n, loss = targets.size, w.logits.shape[0], 0.0
-    table, dtable = matrix(P, s.head, s.V, s.C), matrix(G, s.head, s.V, s.C)
+    weight, dweight = matrix(P, s.head, s.V, s.C), matrix(G, s.head, s.V, s.C)
     for t in range(0, T, n):
         u = min(t + n, T)
         logits, y, losses = w.logits[:u - t], w.ln_f[t:u], w.losses[t:u]
-        gemm(y, table.T, logits)
+        product(y, weight.T, logits, w.room)
         if backward:
             cross_entropy_fwd_bwd(logits, targets[t:u], scale, losses)
-            gemm(logits, table, w.d[t:u])
-            gemm(logits.T, y, dtable, 1.0, 1.0)
+            product(logits, weight, w.d[t:u], w.room)
+            product(logits.T, y, dweight, w.room, True)
         else: cross_entropy_fwd(logits, targets[t:u], losses)
         for i in range(losses.size): loss += losses[i]
     return loss
 
-# %% ../nbs/05_engine.ipynb #dc2903e5
+# %% ../nbs/05_engine.ipynb #e325faff
 @compiled
 def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
     "One sequence through the model, and back if asked; G is added to."
@@ -363,7 +378,7 @@ def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
     embedding_bwd(G, ids, s, at(drop, 0), w.dx)
     return loss
 
-# %% ../nbs/05_engine.ipynb #f720bdcc
+# %% ../nbs/05_engine.ipynb #87750849
 @compiled
 def add_into(a, b): # (N,) each: a += b
     for i in range(a.size): a[i] += b[i]
@@ -385,7 +400,7 @@ def update_range(p, g, m, v, first, end, starts, decays, step, lr, beta1, beta2,
         if a < b:
             adamw(p[a:b], g[a:b], m[a:b], v[a:b], step, lr, decays[k], beta1, beta2, eps, scale)
 
-# %% ../nbs/05_engine.ipynb #1803b853
+# %% ../nbs/05_engine.ipynb #38b106fe
 def physical_cores() -> int:
     "Cores that this process may use; two threads of one core count once."
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
@@ -409,7 +424,7 @@ def fits(needed: int) -> None:
         raise MemoryError(f"training needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
                           "free: use checkpointing, fewer threads, or a smaller model")
 
-# %% ../nbs/05_engine.ipynb #09aa876b
+# %% ../nbs/05_engine.ipynb #62083e7f
 def _wait_for(waiting: list[Future]) -> None:
     "An interrupt must not leave threads behind that go on writing."
     interrupted = None
@@ -418,7 +433,7 @@ def _wait_for(waiting: list[Future]) -> None:
         except KeyboardInterrupt as e: interrupted = e
     if interrupted: raise interrupted
 
-# %% ../nbs/05_engine.ipynb #72a843b8
+# %% ../nbs/05_engine.ipynb #56b8de11
 class Engine:
     """The compiled model, with its threads and its room to work.
 
@@ -431,6 +446,7 @@ class Engine:
         checkpointing: bool = False,    # compute blocks twice, to keep less memory
         block: int = 64,                # queries at a time in attention
         chunk: int = 128,               # positions at a time in the head
+        blas: bool = LANES < 16,        # products by BLAS, not by our own tile
     ):
         threads = physical_cores() if threads is None else threads
         for name, n in (("threads", threads), ("block", block), ("chunk", chunk)):
@@ -439,6 +455,7 @@ class Engine:
         parts = plan(cfg, threads, checkpointing, block, chunk)
         fits(parts["activations"] + parts["other threads' gradients"])
         self.cfg, self.threads, self.process = cfg, threads, os.getpid()
+        self.by_blas = blas
         self.shape = shape_of(cfg, checkpointing)
         self.work = [make_work(cfg, checkpointing, block, chunk) for _ in range(threads)]
         self.others = [np.zeros(n_params(cfg), f32) for _ in range(threads - 1)]
@@ -459,7 +476,7 @@ class Engine:
         finally: _wait_for(waiting)
         for w in waiting: w.result()
 
-# %% ../nbs/05_engine.ipynb #235e1f3a
+# %% ../nbs/05_engine.ipynb #96e8cb02
 _TURN = threading.RLock()
 
 @patch
@@ -486,7 +503,7 @@ def _ids(X, cfg: Config, name: str) -> np.ndarray: # (B, T) int64, contiguous
                                   f"ids go from 0 to {cfg.V - 1}")
     return np.ascontiguousarray(X, np.int64)
 
-# %% ../nbs/05_engine.ipynb #0579a5e0
+# %% ../nbs/05_engine.ipynb #d8013d50
 LARGE = 5e7         # operations of a block's largest product from which on BLAS's threads help
 
 @patch
@@ -494,11 +511,13 @@ def _batch(self: Engine, flat, grads, X, Y, drop: Dropping, backward: bool) -> n
     "Losses of the sequences; worker t adds its gradients to grads[t]."
     cfg, B = self.cfg, len(X)
     workers, losses, scale = min(self.threads, B), np.zeros(B), f32(1 / X.size)
+    spare = self.threads // workers if 8 * cfg.T * cfg.C**2 >= LARGE else 1
+    work = self.work
+    if self.by_blas or spare > 1: work = [w._replace(room=w.room[:0]) for w in work]
     def share(t):
         for b in range(B * t // workers, B * (t + 1) // workers):
-            losses[b] = sequence(flat, grads[t], self.work[t], X[b], Y[b], self.shape,
+            losses[b] = sequence(flat, grads[t], work[t], X[b], Y[b], self.shape,
                                  at(drop, b), scale, backward)
-    spare = self.threads // workers if 8 * cfg.T * cfg.C**2 >= LARGE else 1
     with self.blas.limit(limits=spare): self.run(share, workers)
     return losses
 
@@ -510,7 +529,7 @@ def loss(self: Engine, flat, X, Y) -> np.ndarray: # (B,) float64
     self._look_at(flat=flat)
     with _TURN: return self._batch(flat, [flat] * self.threads, X, Y, dropping(0, 0), False)
 
-# %% ../nbs/05_engine.ipynb #acb8321a
+# %% ../nbs/05_engine.ipynb #1dadf974
 BIG = 1 << 20       # from so many numbers on, it is worth waking the threads
 
 @patch
@@ -542,7 +561,7 @@ def loss_and_grads(
         if others: self._ranges(add, grad.size)
     return float(losses.mean())
 
-# %% ../nbs/05_engine.ipynb #64c0fd12
+# %% ../nbs/05_engine.ipynb #5108e759
 @patch
 def update(
     self: Engine,
@@ -566,7 +585,7 @@ def update(
         beta1, beta2, eps, scale), flat.size)
     return norm
 
-# %% ../nbs/05_engine.ipynb #8e0c2fb8
+# %% ../nbs/05_engine.ipynb #4c111d02
 def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[str]:
     "What may slow this machine down."
     notes = []
@@ -586,7 +605,7 @@ def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[st
                      "FESTE_CACHE to a folder of yours")
     return notes
 
-# %% ../nbs/05_engine.ipynb #913bcd79
+# %% ../nbs/05_engine.ipynb #2fdc5dd4
 def doctor() -> dict[str, object]: # what is asked -> what was found; under "notes", warnings
     "What this machine is, how fast it is, and what may slow it down. Takes some seconds."
     features, blas = llvmlite.binding.get_host_cpu_features(), blas_info()
