@@ -10,6 +10,9 @@ A step is forward, backward, clipping by norm and AdamW. The peers are a GPT-2 w
 `scaled_dot_product_attention`, whole batches, fused AdamW: eager, compiled, and each in bfloat16 by autocast.
 Each peer is a process of its own, and they take turns round by round, so that a busy moment falls on all. All get memory
 settings under which large arrays are not given back to the system, only to be faulted in again: PyTorch gains by that.
+
+Two processes more take turns with them: a loop of multiply-adds in registers, the roof, and BLAS's product of two large matrices. What a
+step's matrix products need at least, of causal attention half, is set in relation to both.
 """
 import json
 import os
@@ -25,6 +28,7 @@ import click
 
 BATCH = {"tiny": 8, "small": 8, "medium": 8, "pocket-bard": 8, "gpt2-small": 2}
 PEERS = ("feste", "eager", "compile", "eager bf16", "compile bf16")
+LIMITS = {"roof": 2 * 20_000_000 * 12 * 16, "sgemm": 2 * 2048**3}       # operations: for each thread, in all
 HELD = {"OPENBLAS_CORETYPE": "Haswell", "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 33), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
@@ -105,17 +109,42 @@ def torch_step(cfg, dropout: float, threads: int, compiled: bool, bf16: bool):
     return step
 
 
+def limit_step(name: str, threads: int):
+    "One piece of work that shows a limit of the machine."
+    import numpy as np
+    import threadpoolctl
+
+    from feste.tensors_roof import fma_8, fma_16, in_threads, peak_flops
+    if name == "roof":
+        rates = peak_flops()
+        widest = max((8, 16), key=rates.get)
+        n = 20_000_000 * 16 // widest
+        run = in_threads(lambda _: (fma_8, fma_16)[widest // 16](n, np.float32(.5)), threads)
+        return lambda X, Y: run()
+    threadpoolctl.threadpool_limits(threads, "blas")
+    a = np.ones((2048, 2048), np.float32)
+    out = np.empty_like(a)
+    return lambda X, Y: np.matmul(a, a, out=out)[0, 0]
+
+
+def step_flops(cfg, batch: int) -> int:
+    "What the matrix products of a step need: forward, and twice that backward."
+    return 6 * batch * cfg.T * (12 * cfg.L * cfg.C**2 + cfg.V * cfg.C + cfg.L * cfg.T * cfg.C)
+
+
 def worker(peer: str, config: str, dropout: float, threads: int) -> None:
     "Make ready, then for each number on standard input take so many steps and say how long each took."
     import numpy as np
 
     from feste.model import preset
     cfg, batch = preset(config), BATCH[config]
-    step = feste_step(cfg, dropout, threads) if peer == "feste" else torch_step(cfg, dropout, threads, "compile" in peer, "bf16" in peer)
+    if peer in LIMITS: step = limit_step(peer, threads)
+    elif peer == "feste": step = feste_step(cfg, dropout, threads)
+    else: step = torch_step(cfg, dropout, threads, "compile" in peer, "bf16" in peer)
     rng = np.random.default_rng(1)
     X, Y = rng.integers(0, cfg.V, (2, 8, batch, cfg.T))
     for i in range(2): loss = step(X[i], Y[i])
-    print(json.dumps(loss), flush=True)
+    print(json.dumps(float(loss or 0)), flush=True)
     for line in sys.stdin:
         spent = []
         for i in range(int(line)):
@@ -172,12 +201,13 @@ def main(configs, peers, rates, rounds, threads, avx2, record, only) -> None:
     if only: return worker(only, configs[0], rates[0], threads)
     env = {**os.environ, **KEEP_MEMORY, **(HELD if avx2 else {})}
     if not avx2: env.pop("OPENBLAS_CORETYPE", None)             # BLAS is free to choose
+    from feste.model import preset
     found = versions()
     click.echo(", ".join(f"{k} {v}" for k, v in found.items()) + f", {threads} threads, {'all held to AVX2' if avx2 else 'free'}")
     rows = []
     for config in configs:
         for rate in rates:
-            started = {name: Peer(name, config, rate, threads, env) for name in peers}
+            started = {name: Peer(name, config, rate, threads, env) for name in (*peers, *LIMITS)}
             able = {name: p for name, p in started.items() if p.ready}
             spent = {name: [] for name in able}
             steps = {name: max(1, int(0.5 / p.take(2))) for name, p in able.items()}
@@ -189,7 +219,10 @@ def main(configs, peers, rates, rounds, threads, avx2, record, only) -> None:
             said = [f"{name} {ms[name]:.1f} ms" + (f" ({ms[name] / ours:.2f}x)" if ours and name != "feste" else "") if name in ms
                     else f"{name} cannot run this: {(started[name].errors or ['no reason given'])[-1][:80]}" for name in peers]
             click.echo(f"{config:12}dropout {rate}, batch {BATCH[config]}: " + "; ".join(said))
-            rows.append(dict(config=config, dropout=rate, batch=BATCH[config], ms={name: ms.get(name) for name in peers}))
+            flops = step_flops(preset(config), BATCH[config])
+            limits = {name: n * (threads if name == "roof" else 1) / ms[name] / 1e6 for name, n in LIMITS.items()}    # GFLOP/s
+            if ours: click.echo(f"            {flops / ours / 1e6:.0f} GFLOP/s of feste's: " + ", ".join(f"{flops / ours / 1e6 / g:.0%} of {name}'s {g:.0f}" for name, g in limits.items()))
+            rows.append(dict(config=config, dropout=rate, batch=BATCH[config], flops=flops, limits=limits, ms={name: ms.get(name) for name in peers}))
             if record: pathlib.Path(record).write_text(json.dumps(dict(versions=found, threads=threads, avx2=avx2, rounds=rounds, rows=rows), indent=1) + "\n", encoding="utf-8")
 
 

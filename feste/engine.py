@@ -3,9 +3,9 @@
 # %% auto #0
 __all__ = ['compiled', 'f32', 'u32', 'ZERO', 'ONE', 'Dropping', 'GOLDEN', 'Work', 'Block', 'Shape', 'LARGE', 'BIG', 'mix',
            'dropping', 'at', 'masks_of', 'drop_rows', 'residual_fwd', 'residual_bwd', 'add_bias', 'sum_rows', 'rotate',
-           'product_of', 'product', 'attention_fwd', 'attention_bwd', 'work_shapes', 'make_work', 'vector', 'matrix',
-           'block_of', 'shape_of', 'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence',
-           'add_into', 'squares', 'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
+           'product', 'attention_fwd', 'attention_bwd', 'work_shapes', 'make_work', 'vector', 'matrix', 'block_of',
+           'shape_of', 'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence', 'add_into',
+           'squares', 'update_range', 'physical_cores', 'plan', 'fits', 'Engine', 'doctor']
 
 # %% ../nbs/05_engine.ipynb #d3904f22
 __doc__ = """The engine: the model of `feste.model` and `feste.backprop`, compiled.
@@ -143,16 +143,12 @@ def rotate(qkv, H, cos, sin, way): # (T, 3C): queries and keys changed; (T, hs /
                 sine = way * s[j]
                 first[j], second[j] = a * c[j] - b * sine, a * sine + b * c[j]
 
-# %% ../nbs/05_engine.ipynb #1faf03dd
-@compiled
-def product_of(a, b, out, add, room): # strided views; (ROOM,) or (0,): by BLAS
-    if room.size: multiply(a, b, out, add, room)
-    else: gemm(a, b, out, 1.0, 1.0 if add else 0.0)
-
+# %% ../nbs/05_engine.ipynb #f0d66ca4
 @register_jitable
-def product(a, b, out, room, add=False):
+def product(a, b, out, room, add=False): # room: (ROOM,), or (0,)
     "out = a @ b, or added to it, by our own tile; by BLAS where there is no room."
-    product_of(a[::1, ::1], b[::1, ::1], out[::1, ::1], bool(add), room)    # for all strides
+    if room.size: multiply(a, b, out, bool(add), room)
+    else: gemm(a[::1, ::1], b[::1, ::1], out[::1, ::1], 1.0, 1.0 if add else 0.0)
 
 # %% ../nbs/05_engine.ipynb #23346ac1
 @compiled

@@ -2,18 +2,19 @@
 
 # %% auto #0
 __all__ = ['fast', 'BAND', 'add_eight_compiled', 'HELD', 'FEATURES', 'OLD_X86', 'LANES', 'ROWS', 'VECTORS', 'COLUMNS', 'HALF',
-           'SPARE', 'BLOCK_M', 'BLOCK_K', 'BLOCK_N', 'SMALL', 'AT_B', 'AT_EDGE', 'ROOM', 'need_floats', 'AS_IT_IS',
-           'TURNED', 'NEITHER', 'LARGEST', 'check_shapes', 'matmul_ijk', 'matmul_ikj', 'matmul_blocked', 'add_eight',
-           'matmul_unrolled', 'pointer', 'address', 'vectors_from', 'multiply_tile', 'move_square', 'pack', 'aligned',
-           'multiply_block', 'multiply', 'sgemm', 'call_blas', 'order', 'copy_and_multiply', 'gemm']
+           'SPARE', 'BLOCK_M', 'BLOCK_K', 'BLOCK_N', 'SMALL', 'AT_B', 'AT_EDGE', 'ROOM', 'SIGNATURE', 'LOOPS',
+           'need_floats', 'AS_IT_IS', 'TURNED', 'NEITHER', 'LARGEST', 'check_shapes', 'matmul_ijk', 'matmul_ikj',
+           'matmul_blocked', 'add_eight', 'matmul_unrolled', 'pointer', 'address', 'vectors_from', 'multiply_tile',
+           'move_square', 'pack', 'aligned', 'multiply_block', 'five_loops', 'multiply', 'sgemm', 'call_blas', 'order',
+           'copy_and_multiply', 'gemm']
 
-# %% ../nbs/02_tensors_matmul.ipynb #3bd77c2a
+# %% ../nbs/02_tensors_matmul.ipynb #1348ef7e
 __doc__ = """The matrix product, rung by rung, and BLAS from compiled code.
 
 Contract: `matmul_*` are plain functions of (a, b, out) that write out = a @ b; compile them
 with `numba.njit`, or call them as they are. `sgemm` is our own, compiled; `multiply`, the
-same in a room that the caller keeps. `gemm` is BLAS, called from compiled code or from
-Python. These take arrays with any strides.
+same for compiled code, in a room that the caller keeps. `gemm` is BLAS, called from compiled
+code or from Python. These three take arrays with any strides.
 """
 import math
 
@@ -21,10 +22,11 @@ import llvmlite.binding
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import get_cython_function_address, intrinsic, register_jitable
+from numpy.lib.stride_tricks import as_strided
 from scipy.linalg import cython_blas
 
 from .tensors_roof import REORDER, array_check, compiler, need_matrices, splat
@@ -249,10 +251,10 @@ def multiply_block(reading, m, kc, panels, width, n, out, add, edge):
                     x = edge[r * width + c]
                     out[i + r, q + c] = out[i + r, q + c] + x if add else x
 
-# %% ../nbs/02_tensors_matmul.ipynb #c372dbde
+# %% ../nbs/02_tensors_matmul.ipynb #85dec56b
 @fast
-def multiply(a, b, out, add, room): # views [::1, ::1], compiled once for all; (ROOM,)
-    "`sgemm` without its checks: the five loops around the tile."
+def five_loops(a, b, out, add, room): # float32, any strides; whether to add; (ROOM,)
+    "out = a @ b, or added to it, without checks."
     (M, K), N = a.shape, b.shape[1]
     down, across = a.strides
     in_place = M >= ROWS and (down | across) % 4 == 0 and (across == 4 or M * K <= SMALL)
@@ -274,6 +276,39 @@ def multiply(a, b, out, add, room): # views [::1, ::1], compiled once for all; (
                 multiply_block(reading, m, kc, address(room) + 4 * AT_B, width, n,
                                out[i0:, j0:], add or k0 > 0, room[AT_EDGE:])
 
+# %% ../nbs/02_tensors_matmul.ipynb #670a55d1
+_n, _p = types.int64, types.CPointer(types.float32)
+SIGNATURE = types.void(_n, _n, _n, _p, _n, _n, _p, _n, _n, _p, _n, types.boolean, _p)
+
+def _five_loops(M, N, K, a, a_down, a_across, b, b_down, b_across, out, step, add, room):
+    "`five_loops` for pointers and strides, as C would call it."
+    x = as_strided(carray(a, (1,)), (M, K), (a_down, a_across))
+    y = as_strided(carray(b, (1,)), (K, N), (b_down, b_across))
+    z = as_strided(carray(out, (1,)), (M, N), (step, 4))
+    five_loops(x, y, z, add, carray(room, (ROOM,)))
+
+LOOPS = compiler(REORDER, SIGNATURE)(_five_loops)
+llvmlite.binding.add_symbol("feste_five_loops", LOOPS.address)
+
+@intrinsic
+def multiply(typing, a, b, out, add, room):
+    "`sgemm` without its checks, in a room of ROOM numbers; a call, not a copy of it."
+    for x in (a, b, out, room):
+        if x.dtype != types.float32: raise TypingError(f"need float32 arrays, not {x}")
+    def write(context, builder, signature, args):
+        a, b, out, room = (context.make_array(signature.args[k])(context, builder, args[k])
+                           for k in (0, 1, 2, 4))
+        (M, K), (_, N) = (cgutils.unpack_tuple(builder, x.shape) for x in (a, b))
+        strides = [cgutils.unpack_tuple(builder, x.strides) for x in (a, b, out)]
+        values = [M, N, K, a.data, *strides[0], b.data, *strides[1], out.data, strides[2][0],
+                  builder.zext(args[3], ir.IntType(8)), room.data]
+        kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, "feste_five_loops"),
+                     values)
+        return context.get_dummy_value()
+    return types.void(a, b, out, types.boolean, room), write
+
+# %% ../nbs/02_tensors_matmul.ipynb #a979f3e5
 @fast
 def sgemm(a, b, out, add=False): # (M, K), (K, N) float32; (M, N) float32, rows contiguous
     """out = a @ b, or added to it, by packed panels and a register tile.
@@ -286,9 +321,9 @@ def sgemm(a, b, out, add=False): # (M, K), (K, N) float32; (M, N) float32, rows 
     if out.size and (out.strides[0] % 4 or out.shape[1] > 1 and out.strides[1] != 4):
         raise ValueError("sgemm: the rows of out must be contiguous; its strides in bytes are",
                          out.strides)
-    multiply(a[::1, ::1], b[::1, ::1], out[::1, ::1], add, aligned(ROOM))
+    multiply(a, b, out, bool(add), aligned(ROOM))
 
-# %% ../nbs/02_tensors_matmul.ipynb #181ca0d5
+# %% ../nbs/02_tensors_matmul.ipynb #2f7add5c
 for _name in ("sgemm", "dgemm"):
     if "int *" not in str(cython_blas.__pyx_capi__[_name]):
         raise ImportError(f"SciPy's {_name} does not take 32-bit sizes, as documented")
@@ -322,7 +357,7 @@ def call_blas(typing, turn_a, turn_b, m, n, k, alpha, a, lda, b, ldb, beta, c, l
     i64 = types.int64
     return types.void(i64, i64, i64, i64, i64, real, a, i64, b, i64, real, c, i64), write
 
-# %% ../nbs/02_tensors_matmul.ipynb #d3862544
+# %% ../nbs/02_tensors_matmul.ipynb #87c8d07c
 AS_IT_IS, TURNED, NEITHER = 78, 84, 0       # the letters N and T
 
 LARGEST = 2**31 - 1                         # BLAS counts in 32 bits
@@ -340,7 +375,7 @@ def order(x): # (M, N) -> one of the three, leading dimension
     if down == 1 and m <= across <= LARGEST: return TURNED, max(across, 1)
     return NEITHER, 0
 
-# %% ../nbs/02_tensors_matmul.ipynb #2b07af81
+# %% ../nbs/02_tensors_matmul.ipynb #7056c219
 @register_jitable
 def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     "The same for inputs of which one or both must be put in order first."
@@ -351,7 +386,7 @@ def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     else:
         call_blas(AS_IT_IS, AS_IT_IS, N, M, K, x, b.copy(), N, a.copy(), max(K, 1), y, out, ldo)
 
-# %% ../nbs/02_tensors_matmul.ipynb #2605fb0c
+# %% ../nbs/02_tensors_matmul.ipynb #97c314b8
 @compiler()
 def gemm(
     a,          # (M, K): rows, columns, or any strides; those that BLAS cannot read are copied

@@ -6,7 +6,7 @@ __all__ = ['REORDER', 'compiled', 'need_matrices', 'need_vectors', 'CHAINS', 'ca
            'scale_in_place', 'scale_quarters', 'bandwidth', 'sizes', 'chase', 'latency', 'Level', 'levels',
            'told_caches', 'blas_info', 'sgemm_rate', 'Roof', 'roof']
 
-# %% ../nbs/02_tensors_roof.ipynb #8409c30c
+# %% ../nbs/02_tensors_roof.ipynb #e59b4349
 __doc__ = """What this machine can do: arithmetic, memory, caches, and which BLAS runs on it.
 
 Contract: everything is measured when it is asked for, on as many threads as it is asked
@@ -22,13 +22,13 @@ from pathlib import Path
 import numba, platformdirs, threadpoolctl
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import cfunc, njit, types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload
 
 from .tensors import Cost
 
-# %% ../nbs/02_tensors_roof.ipynb #ade58c7f
+# %% ../nbs/02_tensors_roof.ipynb #42600407
 REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 @functools.cache
@@ -45,20 +45,25 @@ def cache_folder(package: Path) -> Path:
 
 def compiler(
     fastmath: frozenset[str] = frozenset({"contract"}),
+    signature: types.FunctionType | None = None,    # for a function that C could call
 ) -> Callable: # a decorator
     "Numba's `njit` as this package uses it; keeps machine code on disk where that is possible."
+    def njit_or_cfunc(**options):
+        if signature is None: return njit(nogil=True, error_model="numpy", **options)
+        return cfunc(signature, error_model="numpy", **options)
+
     def decorate(f):
-        options = dict(nogil=True, error_model="numpy", fastmath=set(fastmath))
+        options = dict(fastmath=set(fastmath))
         source, before = Path(f.__code__.co_filename), numba.config.CACHE_DIR
         if source.is_file():
             try:
                 folder = cache_folder(source.parent)
                 numba.config.CACHE_DIR = str(folder)
-                kept = njit(cache=True, **options)(f)
-                if Path(kept.stats.cache_path).is_relative_to(folder): return kept
+                kept = njit_or_cfunc(cache=True, **options)(f)
+                if Path(kept._cache.cache_path).is_relative_to(folder): return kept
             except (RuntimeError, OSError): pass        # it may not be written
             finally: numba.config.CACHE_DIR = before
-        return njit(**options)(f)                       # compiled each time
+        return njit_or_cfunc(**options)(f)              # compiled each time
     return decorate
 
 compiled = compiler()
