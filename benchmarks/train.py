@@ -120,7 +120,8 @@ def limit_step(name: str, threads: int):
         widest = max((8, 16), key=rates.get)
         n = 20_000_000 * 16 // widest
         run = in_threads(lambda _: (fma_8, fma_16)[widest // 16](n, np.float32(.5)), threads)
-        return lambda X, Y: run()
+        def step(X, Y): run()
+        return step
     threadpoolctl.threadpool_limits(threads, "blas")
     a = np.ones((2048, 2048), np.float32)
     out = np.empty_like(a)
@@ -188,6 +189,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+def keep(path: pathlib.Path, head: dict, rows: list[dict]) -> None:
+    "Write a record; what it has of the same machine, versions and settings stays, row by row."
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    key = lambda row: (row["config"], row["dropout"])
+    old = {key(row): row for row in before.get("rows", [])} if {k: before.get(k) for k in head} == head else {}
+    both = old | {key(row): row for row in rows}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(head | {"rows": sorted(both.values(), key=lambda row: (list(BATCH).index(row["config"]), row["dropout"]))}, indent=1) + "\n", encoding="utf-8")
+
+
 @click.command(help=__doc__.replace("\n    ", "\n\n\b\n    ", 1))
 @click.option("--config", "configs", multiple=True, type=click.Choice(list(BATCH)), default=list(BATCH), help="Models to try.  [default: all]")
 @click.option("--peer", "peers", multiple=True, type=click.Choice(PEERS), default=PEERS, help="Who takes part.  [default: all]")
@@ -223,7 +234,7 @@ def main(configs, peers, rates, rounds, threads, avx2, record, only) -> None:
             limits = {name: n * (threads if name == "roof" else 1) / ms[name] / 1e6 for name, n in LIMITS.items()}    # GFLOP/s
             if ours: click.echo(f"            {flops / ours / 1e6:.0f} GFLOP/s of feste's: " + ", ".join(f"{flops / ours / 1e6 / g:.0%} of {name}'s {g:.0f}" for name, g in limits.items()))
             rows.append(dict(config=config, dropout=rate, batch=BATCH[config], flops=flops, limits=limits, ms={name: ms.get(name) for name in peers}))
-            if record: pathlib.Path(record).write_text(json.dumps(dict(versions=found, threads=threads, avx2=avx2, rounds=rounds, rows=rows), indent=1) + "\n", encoding="utf-8")
+            if record: keep(pathlib.Path(record), dict(versions=found, threads=threads, avx2=avx2, rounds=rounds), rows)
 
 
 if __name__ == "__main__": main()

@@ -209,7 +209,7 @@ def attention_bwd(
             product(ds[:, :j], k[:j], dq[i:j], room)
             product(ds[:, :j].T, q[i:j], dk[:j], room, True)
 
-# %% ../nbs/05_engine.ipynb #056584c4
+# %% ../nbs/05_engine.ipynb #340dee39
 Work = namedtuple("Work", "x ln_1 qkv mixed mid ln_2 fc act shares mean rstd "    # kept
                           "ln_f dx d d1 d3 d4 dshares dropped room logits losses cos sin")
 
@@ -233,8 +233,8 @@ def work_shapes(
 def make_work(cfg: Config, checkpointing=False, block=64, chunk=128) -> Work:
     "The arrays of one thread."
     shapes = work_shapes(cfg, checkpointing, block, chunk)
-    work = Work(**{name: np.zeros(shape, f32) for name, shape in shapes.items()})
-    work = work._replace(room=aligned(ROOM))
+    work = Work(**{name: aligned(math.prod(n)).reshape(n) for name, n in shapes.items()})
+    for array in work: array[:] = 0
     if cfg.rotary: work.cos[:], work.sin[:] = rotary_turn(cfg.T, cfg.C // cfg.H, f32)
     return work
 
