@@ -80,7 +80,7 @@ def _go(run: training.Run) -> None:
         f"{last['val_bits_per_byte']:.3f} bits per byte. "
         f"Sample it: feste sample {run.folder}")
 
-# %% ../nbs/92_cli.ipynb #b4e2674f
+# %% ../nbs/92_cli.ipynb #0ab3c42b
 def _announced(settings: training.Settings) -> training.Settings:
     "Say what a new run will take."
     if settings.backend == "engine":
@@ -88,8 +88,8 @@ def _announced(settings: training.Settings) -> training.Settings:
                             settings.checkpointing)
         click.echo(f"memory for the model: {sum(parts.values()) / 1e6:,.0f} MB, of it "
                    f"activations {parts['activations'] / 1e6:,.0f} MB", err=True)
-    click.echo("learning the tokenizer; the very first time code is compiled, "
-               "which takes up to a minute", err=True)
+        if not engine.compiled_before():
+            click.echo("compiling the engine; this once, it takes up to a minute", err=True)
     return settings
 
 # %% ../nbs/92_cli.ipynb #07f18cb9

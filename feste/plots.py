@@ -173,12 +173,13 @@ def roofline_figure(
     return figure(fig, f"Roofline of {threads}, peak {roof.flops / 1e9:.0f} GFLOP/s, memory "
                   f"{far / 1e9:.0f} GB/s: {said}.", caption)
 
-# %% ../nbs/90_plots.ipynb #89e02da2
+# %% ../nbs/90_plots.ipynb #bd5eb2d8
 def ladder_figure(
     shares: dict[str, dict[str, float]],    # kernel -> rung -> share of its roof, 1 at the roof
     caption: str = "",
+    label: str = "share of the roof",
 ) -> Shown:
-    "Each kernel's climb: share of its roof, rung by rung, on a log scale."
+    "Each kernel's climb: share of its roof, rung by rung, on a log scale; or other ratios."
     rungs = list(dict.fromkeys(r for climb in shares.values() for r in climb))
     fig, ax = plt.subplots(figsize=(7, .5 + .5 * max(4, len(shares))))
     for k, rung in enumerate(rungs):
@@ -186,13 +187,13 @@ def ladder_figure(
         ax.plot(*zip(*at), "osD^v<>P"[k % 8], color=f"C{k}", label=rung)
     ax.axvline(1, color="#000000")
     ax.set(xscale="log", yticks=range(len(shares)), yticklabels=list(shares),
-           xlabel="share of the roof")
+           xlabel=label)
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=.3)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
     said = "; ".join(f"{name}: " + ", ".join(f"{r} {v:.2g}" for r, v in climb.items())
                      for name, climb in shares.items())
-    return figure(fig, f"Share of the roof for each rung. {said}.", caption)
+    return figure(fig, f"{label.capitalize()}. {said}.", caption)
 
 # %% ../nbs/90_plots.ipynb #cf2e2562
 def loss_figure(

@@ -6,14 +6,14 @@ __all__ = ['REORDER', 'compiled', 'need_matrices', 'need_vectors', 'CHAINS', 'ca
            'scale_in_place', 'scale_quarters', 'bandwidth', 'sizes', 'chase', 'latency', 'Level', 'levels',
            'told_caches', 'blas_info', 'sgemm_rate', 'Roof', 'roof']
 
-# %% ../nbs/02_tensors_roof.ipynb #e59b4349
+# %% ../nbs/02_tensors_roof.ipynb #afb97f19
 __doc__ = """What this machine can do: arithmetic, memory, caches, and which BLAS runs on it.
 
 Contract: everything is measured when it is asked for, on as many threads as it is asked
 for; rates are per second. Compiled functions release the interpreter's lock, so that plain
 threads can run them side by side.
 """
-import functools, hashlib, json, os, subprocess, sys, time
+import contextlib, functools, hashlib, json, os, shutil, subprocess, sys, time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from numba.extending import intrinsic, overload
 
 from .tensors import Cost
 
-# %% ../nbs/02_tensors_roof.ipynb #42600407
+# %% ../nbs/02_tensors_roof.ipynb #131d4cd1
 REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 @functools.cache
@@ -36,11 +36,14 @@ def cache_folder(package: Path) -> Path:
     """Where machine code is kept: below $FESTE_CACHE, or the user's cache folder.
 
     A folder for each state of the package's sources: a compiled function contains those that
-    it calls, and must not outlive them.
+    it calls, and must not outlive them. The newest eight stay.
     """
     sources = b"".join(f.read_bytes() for f in sorted(package.glob("[a-zA-Z_]*.py")))
     base = os.environ.get("FESTE_CACHE") or platformdirs.user_cache_dir("feste", False)
     folder = Path(base).expanduser().absolute() / "compiled"
+    with contextlib.suppress(OSError):
+        for old in sorted(folder.glob("*"), key=lambda f: f.stat().st_mtime)[:-8]:
+            shutil.rmtree(old, ignore_errors=True)
     return folder / hashlib.sha256(sources).hexdigest()[:16]
 
 def compiler(
@@ -68,7 +71,7 @@ def compiler(
 
 compiled = compiler()
 
-# %% ../nbs/02_tensors_roof.ipynb #0f9b8b4d
+# %% ../nbs/02_tensors_roof.ipynb #252f315b
 def array_check(axes: int, kinds: tuple[str, ...]) -> Callable: # usable in compiled code
     "A function that refuses all but arrays with so many axes, of one of these types."
     def wrong(a):
@@ -90,7 +93,7 @@ def array_check(axes: int, kinds: tuple[str, ...]) -> Callable: # usable in comp
 
 need_matrices, need_vectors = (array_check(n, ("float32",)) for n in (2, 1))
 
-# %% ../nbs/02_tensors_roof.ipynb #79f5a2a4
+# %% ../nbs/02_tensors_roof.ipynb #5638d679
 def seconds_per_call(
     f: Callable[[], object],
     rounds: int = 7,
@@ -109,14 +112,14 @@ def seconds_per_call(
         spent = round_of(n)
     return float(choose([round_of(n) for _ in range(rounds)])) / n
 
-# %% ../nbs/02_tensors_roof.ipynb #8c9d5047
+# %% ../nbs/02_tensors_roof.ipynb #6fc03b89
 def in_threads(f: Callable[[int], object], threads: int) -> Callable[[], None]:
     "A function that runs f(0) … f(threads - 1) side by side and waits for all."
     if threads == 1: return lambda: f(0)
     pool = ThreadPoolExecutor(threads)
     return lambda: list(pool.map(f, range(threads)))
 
-# %% ../nbs/02_tensors_roof.ipynb #f85928db
+# %% ../nbs/02_tensors_roof.ipynb #97b62495
 CHAINS = 12
 
 def splat(builder: ir.IRBuilder, x: ir.Value, lanes: int) -> ir.Value:
@@ -152,7 +155,7 @@ def fma_loop(typing, n, x, lanes):
         return builder.extract_element(total, ir.IntType(32)(0))
     return types.float32(types.int64, types.float32, lanes), write
 
-# %% ../nbs/02_tensors_roof.ipynb #db05226b
+# %% ../nbs/02_tensors_roof.ipynb #ddaf6459
 @compiled
 def fma_4(n, x):
     "The loop with registers of 4 lanes."
@@ -180,7 +183,7 @@ def peak_flops(
         rates[lanes] = threads * 2 * n * CHAINS * lanes / spent
     return rates
 
-# %% ../nbs/02_tensors_roof.ipynb #e84667d8
+# %% ../nbs/02_tensors_roof.ipynb #aaffa307
 @compiled
 def scale_in_place(x, s, times): # x (n,) float32
     "x *= s, many times."
@@ -199,7 +202,7 @@ def scale_quarters(x, s, times): # x (n,) float32
             c[i] *= s
             d[i] *= s
 
-# %% ../nbs/02_tensors_roof.ipynb #ed6f55f6
+# %% ../nbs/02_tensors_roof.ipynb #f3b80bf6
 def bandwidth(
     working_set: int,   # bytes, for each thread
     threads: int = 1,
@@ -216,7 +219,7 @@ def bandwidth(
         best = max(best, threads * 8 * n * times / seconds_per_call(work, rounds, choose=min))
     return best
 
-# %% ../nbs/02_tensors_roof.ipynb #86dcd864
+# %% ../nbs/02_tensors_roof.ipynb #ef9aeab2
 def sizes(
     largest: int,
     smallest: int = 1 << 13,
@@ -226,7 +229,7 @@ def sizes(
     steps = max(0, round(per_doubling * np.log2(largest / smallest)))
     return [round(smallest * 2 ** (k / per_doubling)) for k in range(steps + 1)]
 
-# %% ../nbs/02_tensors_roof.ipynb #da4532b4
+# %% ../nbs/02_tensors_roof.ipynb #fdeb5603
 @compiled
 def chase(next_place, steps): # next_place (n, 8) uint64: one line of 64 bytes for each place
     "Where a walk ends that follows the places written in the array."
@@ -252,7 +255,7 @@ def latency(
         spent.append(time.perf_counter() - start)
     return min(spent) / steps           # the fastest: other programs only ever add to it
 
-# %% ../nbs/02_tensors_roof.ipynb #92281998
+# %% ../nbs/02_tensors_roof.ipynb #194d09a6
 @dataclass(frozen=True)
 class Level:
     "A level of memory, as a chase sees it."
@@ -272,7 +275,7 @@ def levels(
         while at + 1 < len(waits) and waits[at + 1][1] > 1.5 * waits[at][1]: at += 1
     return found
 
-# %% ../nbs/02_tensors_roof.ipynb #ce62293c
+# %% ../nbs/02_tensors_roof.ipynb #ffddf3a9
 def told_caches() -> dict[str, str]: # such as {"L2": "1280K"}; empty where nothing is told
     "What Linux says of the first core's data caches."
     told = {}
@@ -283,7 +286,7 @@ def told_caches() -> dict[str, str]: # such as {"L2": "1280K"}; empty where noth
         if kind != "Instruction": told[f"L{level}"] = size
     return told
 
-# %% ../nbs/02_tensors_roof.ipynb #30622a2b
+# %% ../nbs/02_tensors_roof.ipynb #64d5db64
 def blas_info() -> list[dict[str, str | int]]: # one entry for each BLAS that is loaded
     "Name, version, kernel and threads of each BLAS in this process; Apple's is not told."
     import scipy.linalg                         # brings its own beside NumPy's
@@ -291,7 +294,7 @@ def blas_info() -> list[dict[str, str | int]]: # one entry for each BLAS that is
              "kernel": i.get("architecture", "not told"), "threads": i["num_threads"]}
             for i in threadpoolctl.threadpool_info() if i["user_api"] == "blas"]
 
-# %% ../nbs/02_tensors_roof.ipynb #dee41625
+# %% ../nbs/02_tensors_roof.ipynb #aa4cc99d
 def sgemm_rate(
     setting: dict[str, str] | None = None,  # environment variables for the process
     n: int = 1024,
@@ -314,7 +317,7 @@ print(json.dumps([next((k for k in kinds if k), "not told"), sorted(spent[2:])[5
     kernel, seconds = json.loads(done.stdout)
     return kernel, 2 * n**3 / seconds
 
-# %% ../nbs/02_tensors_roof.ipynb #4dba2848
+# %% ../nbs/02_tensors_roof.ipynb #a9ade512
 @dataclass(frozen=True)
 class Roof:
     "What a number of threads can do at most, as measured."

@@ -8,7 +8,7 @@ __all__ = ['compiled', 'OTHER', 'LETTER', 'NUMBER', 'SPACE', 'WALL', 'NO_RANK', 
            'cutting_rule', 'rank_table', 'rank_of', 'spell_short', 'spell_long', 'encode_some', 'encode_range',
            'safe_cuts', 'encode']
 
-# %% ../nbs/01_tokenizer_compiled.ipynb #5368932f
+# %% ../nbs/01_tokenizer_compiled.ipynb #4397fab2
 __doc__ = """The tokenizer's inner loops, compiled by numba: cutting, counting, learning,
 encoding.
 
@@ -20,10 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import regex
-from numba import njit
 
-# A notebook has no file to keep compiled code beside; the package has.
-compiled = njit(nogil=True, cache="__file__" in globals())
+from .tensors_roof import compiler
+
+compiled = compiler()
 
 # %% ../nbs/01_tokenizer_compiled.ipynb #b360dac5
 OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
