@@ -242,7 +242,7 @@ def make_work(cfg: Config, checkpointing=False, block=64, chunk=128) -> Work:
     if cfg.rotary: work.cos[:], work.sin[:] = rotary_turn(cfg.T, cfg.C // cfg.H, f32)
     return work
 
-# %% ../nbs/05_engine.ipynb #bd0b911d
+# %% ../nbs/05_engine.ipynb #6a16b6fe
 Block = namedtuple("Block", "ln_1_w ln_1_b attn_w attn_b proj_w proj_b "
                             "ln_2_w ln_2_b fc_w fc_b out_w out_b")
 # Where things are in the flat buffer: sizes, and the first index of each part.
@@ -276,7 +276,7 @@ def shape_of(cfg: Config, checkpointing: bool = False) -> Shape:
                  first["h.0.ln_1.weight"], first["ln_f.weight"],
                  first.get("lm_head.weight", 0), checkpointing)      # tied: the first table
 
-# %% ../nbs/05_engine.ipynb #8c858a3a
+# %% ../nbs/05_engine.ipynb #ccfe337d
 @compiled
 def block_fwd(p, w, i, k, H, drop): # Block, Work, which block, where it keeps, heads, Dropping
     "From w.x[i] to w.x[i + 1]."
@@ -318,7 +318,7 @@ def block_bwd(p, g, w, i, k, H, drop): # g: Block of gradients, added to
     layer_norm_bwd(w.d, w.x[i], p.ln_1_w, w.mean[2 * i], w.rstd[2 * i], w.dx,
                    g.ln_1_w, g.ln_1_b)
 
-# %% ../nbs/05_engine.ipynb #f1e7f873
+# %% ../nbs/05_engine.ipynb #9f30bb3e
 @compiled
 def embedding_fwd(P, ids, s, drop, x): # the buffer, (T,), Shape, Dropping, (T, C): written
     for t in range(ids.size):
@@ -356,7 +356,7 @@ def head(P, G, w, targets, s, scale, backward): # -> summed loss; w.d: the gradi
         for i in range(losses.size): loss += losses[i]
     return loss
 
-# %% ../nbs/05_engine.ipynb #e325faff
+# %% ../nbs/05_engine.ipynb #b6fa0fa1
 @compiled
 def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
     "One sequence through the model, and back if asked; G is added to."
@@ -378,7 +378,7 @@ def sequence(P, G, w, ids, targets, s, drop, scale, backward): # -> mean loss
     embedding_bwd(G, ids, s, at(drop, 0), w.dx)
     return loss
 
-# %% ../nbs/05_engine.ipynb #87750849
+# %% ../nbs/05_engine.ipynb #8275e1f3
 @compiled
 def add_into(a, b): # (N,) each: a += b
     for i in range(a.size): a[i] += b[i]
@@ -400,7 +400,7 @@ def update_range(p, g, m, v, first, end, starts, decays, step, lr, beta1, beta2,
         if a < b:
             adamw(p[a:b], g[a:b], m[a:b], v[a:b], step, lr, decays[k], beta1, beta2, eps, scale)
 
-# %% ../nbs/05_engine.ipynb #b2d6ddcc
+# %% ../nbs/05_engine.ipynb #ceb5bfea
 def physical_cores(quota: str | Path = "/sys/fs/cgroup/cpu.max") -> int:
     "Cores that this process may use; two threads of one core count once, a container's quota too."
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
@@ -427,7 +427,7 @@ def fits(needed: int) -> None:
         raise MemoryError(f"training needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
                           "free: use checkpointing, fewer threads, or a smaller model")
 
-# %% ../nbs/05_engine.ipynb #f17c96ba
+# %% ../nbs/05_engine.ipynb #5b9e2ff3
 def _wait_for(waiting: list[Future]) -> None:
     "An interrupt must not leave threads behind that go on writing."
     interrupted = None
@@ -436,7 +436,7 @@ def _wait_for(waiting: list[Future]) -> None:
         except KeyboardInterrupt as e: interrupted = e
     if interrupted: raise interrupted
 
-# %% ../nbs/05_engine.ipynb #03bce333
+# %% ../nbs/05_engine.ipynb #d26a112e
 class Engine:
     """The compiled model, with its threads and its room to work.
 
@@ -449,7 +449,7 @@ class Engine:
         checkpointing: bool = False,    # compute blocks twice, to keep less memory
         block: int = 64,                # queries at a time in attention
         chunk: int = 128,               # positions at a time in the head
-        blas: bool = LANES < 16,        # products by BLAS, not by our own tile
+        blas: bool = LANES < 16,        # products by BLAS, and not only where threads share one
     ):
         threads = physical_cores() if threads is None else threads
         for name, n in (("threads", threads), ("block", block), ("chunk", chunk)):
@@ -479,7 +479,7 @@ class Engine:
         finally: _wait_for(waiting)
         for w in waiting: w.result()
 
-# %% ../nbs/05_engine.ipynb #1667a6ff
+# %% ../nbs/05_engine.ipynb #32dbaf37
 _TURN = threading.RLock()
 
 @patch
@@ -506,7 +506,7 @@ def _ids(X, cfg: Config, name: str) -> np.ndarray: # (B, T) int64, contiguous
                                   f"ids go from 0 to {cfg.V - 1}")
     return np.ascontiguousarray(X, np.int64)
 
-# %% ../nbs/05_engine.ipynb #c8d8f45e
+# %% ../nbs/05_engine.ipynb #47e47661
 LARGE = 5e7         # operations of a block's largest product from which on BLAS's threads help
 
 @patch
@@ -530,9 +530,10 @@ def loss(self: Engine, flat, X, Y) -> np.ndarray: # (B,) float64
     X, Y = _ids(X, self.cfg, "token id"), _ids(Y, self.cfg, "target")
     if len(X) != len(Y): raise ValueError(f"{len(X)} sequences and {len(Y)} targets")
     self._look_at(flat=flat)
+    if not flat.flags.writeable: flat = flat.copy()     # compiled code has one kind of buffer
     with _TURN: return self._batch(flat, [flat] * self.threads, X, Y, dropping(0, 0), False)
 
-# %% ../nbs/05_engine.ipynb #70da503d
+# %% ../nbs/05_engine.ipynb #479e3932
 BIG = 1 << 20       # from so many numbers on, it is worth waking the threads
 
 @patch
@@ -564,7 +565,7 @@ def loss_and_grads(
         if others: self._ranges(add, grad.size)
     return float(losses.mean())
 
-# %% ../nbs/05_engine.ipynb #22c654b6
+# %% ../nbs/05_engine.ipynb #7ef76d7b
 @patch
 def update(
     self: Engine,
@@ -588,11 +589,12 @@ def update(
         beta1, beta2, eps, scale), flat.size)
     return norm
 
-# %% ../nbs/05_engine.ipynb #f3c2f98f
+# %% ../nbs/05_engine.ipynb #e96664b0
 def load_benchmark(path: str | Path) -> tuple[str, list[dict]]: # where it ran; its rows
     """A record of `benchmarks/train.py`, each row with `ratios`: peer -> × our time.
 
     A peer that could not run a row has None there; one that was not asked is missing.
+    `shares`: what our step's products reach of each limit of the machine.
     """
     found = json.loads(Path(path).read_text(encoding="utf-8"))
     for row in found["rows"]:
@@ -603,13 +605,15 @@ def load_benchmark(path: str | Path) -> tuple[str, list[dict]]: # where it ran; 
     return (f"{versions}; {found['threads']} threads, medians of {found['rounds']} rounds, "
             f"{'all held to AVX2' if found['avx2'] else 'BLAS free to choose'}", found["rows"])
 
-# %% ../nbs/05_engine.ipynb #78fc571f
+# %% ../nbs/05_engine.ipynb #fe8fb129
 def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[str]:
     "What may slow this machine down."
     notes = []
     held = os.environ.get("OPENBLAS_CORETYPE")
     if held: notes.append(f"OPENBLAS_CORETYPE={held} holds BLAS to that kernel: unset it to "
                           "let BLAS choose")
+    for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+        if os.environ.get(name): notes.append(f"{name} holds compiled code to other processors")
     if features.get("avx512f") and any(b["kernel"] in ("Haswell", "Zen") for b in blas):
         notes.append("this processor has AVX-512, and BLAS runs a kernel for AVX2")
     battery = getattr(psutil, "sensors_battery", lambda: None)()
@@ -623,10 +627,10 @@ def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[st
                      "FESTE_CACHE to a folder of yours")
     return notes
 
-# %% ../nbs/05_engine.ipynb #26428ad3
+# %% ../nbs/05_engine.ipynb #d6cc87bc
 def compiled_before() -> bool:
     "Whether the engine's machine code is on disk; if not, the first step compiles."
-    return any(cache_folder(PACKAGE).glob("engine.sequence*.nbi"))
+    return any(cache_folder(PACKAGE).glob("*/engine.sequence*.nbi"))
 
 def doctor() -> dict[str, object]: # what is asked -> what was found; under "notes", warnings
     "What this machine is, how fast it is, and what may slow it down. Takes some seconds."
@@ -646,7 +650,8 @@ def doctor() -> dict[str, object]: # what is asked -> what was found; under "not
         "memory": f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free",
         "threads": f"{cores} of Python's own; numba's are not used",
         "BLAS": "; ".join(f"{b['library']} {b['version']}, kernel {b['kernel']}" for b in blas),
-        "sgemm": f"{rate[1] / 1e9:.0f} GFLOP/s on one thread",
+        "BLAS's product": f"{rate[1] / 1e9:.0f} GFLOP/s on one thread",
+        "products": "by BLAS" if LANES < 16 else f"by our own tile, {LANES} lanes",
         "roof": "; ".join(peaks),
         "cache": str(folder),
         "notes": _notes(blas, features, folder)}

@@ -4,17 +4,18 @@
 __all__ = ['fast', 'BAND', 'add_eight_compiled', 'HELD', 'FEATURES', 'OLD_X86', 'LANES', 'ROWS', 'VECTORS', 'COLUMNS', 'HALF',
            'SPARE', 'BLOCK_M', 'BLOCK_K', 'BLOCK_N', 'SMALL', 'AT_B', 'AT_EDGE', 'ROOM', 'SIGNATURE', 'LOOPS',
            'need_floats', 'AS_IT_IS', 'TURNED', 'NEITHER', 'LARGEST', 'check_shapes', 'matmul_ijk', 'matmul_ikj',
-           'matmul_blocked', 'add_eight', 'matmul_unrolled', 'pointer', 'address', 'vectors_from', 'multiply_tile',
-           'move_square', 'pack', 'aligned', 'multiply_block', 'five_loops', 'multiply', 'sgemm', 'call_blas', 'order',
+           'matmul_blocked', 'add_eight', 'matmul_unrolled', 'address', 'vectors_from', 'multiply_tile', 'move_square',
+           'pack', 'aligned', 'multiply_block', 'five_loops', 'multiply', 'sgemm', 'pointer', 'call_blas', 'order',
            'copy_and_multiply', 'gemm']
 
-# %% ../nbs/02_tensors_matmul.ipynb #1348ef7e
+# %% ../nbs/02_tensors_matmul.ipynb #acb7a59c
 __doc__ = """The matrix product, rung by rung, and BLAS from compiled code.
 
 Contract: `matmul_*` are plain functions of (a, b, out) that write out = a @ b; compile them
 with `numba.njit`, or call them as they are. `sgemm` is our own, compiled; `multiply`, the
 same for compiled code, in a room that the caller keeps. `gemm` is BLAS, called from compiled
-code or from Python. These three take arrays with any strides.
+code or from Python. These three take inputs with any strides; the rows of out must
+be contiguous.
 """
 import math
 
@@ -24,6 +25,7 @@ import numpy as np
 from llvmlite import ir
 from numba import carray, types
 from numba.core import cgutils
+from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import get_cython_function_address, intrinsic, register_jitable
 from numpy.lib.stride_tricks import as_strided
@@ -106,23 +108,17 @@ def matmul_unrolled(a, b, out): # (M, K), (K, N), (M, N): written
         for k in range(K8, a.shape[1]):
             for j in range(out.shape[1]): out[i, j] += a[i, k] * b[k, j]
 
-# %% ../nbs/02_tensors_matmul.ipynb #2155a8ba
+# %% ../nbs/02_tensors_matmul.ipynb #b28253b0
 HELD = numba.config.CPU_FEATURES        # None, unless numba is held to certain instructions
-FEATURES = llvmlite.binding.get_host_cpu_features().flatten() if HELD is None else HELD
+FEATURES = get_host_cpu_features() if HELD is None else HELD    # of those, what numba uses
 OLD_X86 = "+sse2" in FEATURES and "+avx" not in FEATURES
 LANES = 16 if "+avx512f" in FEATURES else 4 if OLD_X86 else 8   # 8 may be two registers of 4
 ROWS, VECTORS = 6, 4 if LANES == 16 else 2              # the tile; it must fit the registers
-COLUMNS = VECTORS * LANES
-
-HALF, SPARE = VECTORS // 2, 2    # a narrower tile; rows left free at the end of a panel
-
-def pointer(context, builder: ir.IRBuilder, array: types.Array, value: ir.Value) -> ir.Value:
-    "Where an array's first number lies."
-    return context.make_array(array)(context, builder, value).data
+COLUMNS, HALF = VECTORS * LANES, VECTORS // 2           # a half tile for narrow results
 
 @register_jitable
 def address(x): # -> int64
-    "The same, as compiled code can count with it."
+    "Where an array's first number lies."
     return np.int64(x.ctypes.data)
 
 def vectors_from(builder: ir.IRBuilder, start: ir.Value, step: ir.Value, rows: int,
@@ -134,10 +130,13 @@ def vectors_from(builder: ir.IRBuilder, start: ir.Value, step: ir.Value, rows: i
     return [builder.bitcast(builder.gep(row, [i64(v * LANES)]), vector.as_pointer())
             for row in rows for v in range(each)]
 
-# %% ../nbs/02_tensors_matmul.ipynb #68a10759
+# %% ../nbs/02_tensors_matmul.ipynb #8284b214
 @intrinsic(prefer_literal=True)
 def multiply_tile(typing, vectors, K, a, down, across, b, out, step, add):
-    "ROWS rows of a, from an address on, times a panel of b: written to `out`, or added to it."
+    """ROWS rows of a times a panel of b, written to `out` or added to it.
+
+    a, b and out are addresses; down, across (in a) and step (in out) count numbers; K ≥ 1.
+    """
     n, i64 = vectors.literal_value, types.int64
     def write(context, builder, signature, args):
         _, K, a, down, across, b, out, step, add = args
@@ -157,9 +156,9 @@ def multiply_tile(typing, vectors, K, a, down, across, b, out, step, add):
             for y in b_row:
                 product = builder.fmul(x, y, flags=("contract",))
                 tile.append(builder.fadd(held[len(tile)], product, flags=("contract",)))
-        for phi, first, then in zip([k, *held], [word(0)] + [ir.Constant(vector, None)] * len(tile),
-                                    [k_next, *tile]):
-            phi.add_incoming(first, before)         # zeros
+        zeros = [word(0)] + [ir.Constant(vector, None)] * len(tile)
+        for phi, zero, then in zip([k, *held], zeros, [k_next, *tile]):
+            phi.add_incoming(zero, before)
             phi.add_incoming(then, loop)
         builder.cbranch(builder.icmp_signed("<", k_next, K), loop, done)
         builder.position_at_end(done)
@@ -173,7 +172,7 @@ def multiply_tile(typing, vectors, K, a, down, across, b, out, step, add):
         return context.get_dummy_value()
     return types.void(vectors, i64, i64, i64, i64, i64, i64, i64, types.boolean), write
 
-# %% ../nbs/02_tensors_matmul.ipynb #e107bbde
+# %% ../nbs/02_tensors_matmul.ipynb #5284f418
 @intrinsic(prefer_literal=True)
 def move_square(typing, source, step, target, width, turned):
     "LANES rows of LANES numbers, `step` apart, to rows `width` apart; turned, or as they are."
@@ -192,14 +191,18 @@ def move_square(typing, source, step, target, width, turned):
     i64 = types.int64
     return types.void(i64, i64, i64, i64, turned), write
 
-# %% ../nbs/02_tensors_matmul.ipynb #a036dc47
+# %% ../nbs/02_tensors_matmul.ipynb #df1fe934
+# A row of a square may be wider than a panel, and run over its end by so many rows at most.
+SPARE = max(0, -(-LANES // ROWS) - 1)
+
 @fast
 def pack(x, first, n, k0, kc, width, panels): # (≥ n rounded up × (kc + SPARE),): written
     "Lines first … first + n of x, numbers k0 … k0 + kc of each, `width` lines in a panel."
     (down, across), deep, squares = x.strides, kc + SPARE, kc // LANES * LANES
     source, target = address(x) + first * down + k0 * across, address(panels)
     if (down | across) % 4 or down != 4 and across != 4: squares = 0
-    elif across == 4:                           # along the lines, and turned
+    elif width > LANES and width % LANES: squares = 0   # they would overlap
+    if across == 4:                             # along the lines, and turned
         for p in range(0, n, width):
             for g in range(p, min(p + width, n - LANES + 1), LANES):
                 for k in range(0, squares, LANES):
@@ -218,7 +221,7 @@ def pack(x, first, n, k0, kc, width, panels): # (≥ n rounded up × (kc + SPARE
                     panels[p * deep + k * width + j - p] = (
                         x[first + j, k0 + k] if j < n else 0)
 
-# %% ../nbs/02_tensors_matmul.ipynb #78cc0824
+# %% ../nbs/02_tensors_matmul.ipynb #4bd616ee
 BLOCK_M, BLOCK_K, BLOCK_N = 40 * ROWS, 384, 512
 SMALL = 1 << 14         # a transpose of so many numbers is read in place
 AT_B = (BLOCK_K + SPARE) * BLOCK_M      # behind the panels of a
@@ -232,10 +235,11 @@ def aligned(n): # -> (n,) float32
     first = -x.ctypes.data % 64 // x.itemsize
     return x[first:first + n]
 
+# %% ../nbs/02_tensors_matmul.ipynb #e7d09d3b
 @fast
 def multiply_block(reading, m, kc, panels, width, n, out, add, edge):
     "Every tile of one block of the result, which begins where `out` does."
-    at, jump, down, across, last = reading      # where a is; in it, no row after `last` begins
+    at, jump, down, across, last = reading      # no tile begins after row `last`
     to, step = address(out), out.strides[0] // 4
     for q in range(0, n, width):
         for p in range(0, m, ROWS):
@@ -248,12 +252,12 @@ def multiply_block(reading, m, kc, panels, width, n, out, add, edge):
             if whole: continue
             for r in range(p - i, min(ROWS, m - i)):    # at the rim: a part of a whole tile
                 for c in range(min(width, n - q)):
-                    x = edge[r * width + c]
-                    out[i + r, q + c] = out[i + r, q + c] + x if add else x
+                    number = edge[r * width + c]
+                    out[i + r, q + c] = out[i + r, q + c] + number if add else number
 
-# %% ../nbs/02_tensors_matmul.ipynb #85dec56b
+# %% ../nbs/02_tensors_matmul.ipynb #14be182d
 @fast
-def five_loops(a, b, out, add, room): # float32, any strides; whether to add; (ROOM,)
+def five_loops(a, b, out, add, room): # float32; the rows of out contiguous; (ROOM,)
     "out = a @ b, or added to it, without checks."
     (M, K), N = a.shape, b.shape[1]
     down, across = a.strides
@@ -266,8 +270,8 @@ def five_loops(a, b, out, add, room): # float32, any strides; whether to add; (R
             kc = min(BLOCK_K, K - k0)
             pack(b.T, j0, n, k0, kc, width, room[AT_B:])
             for i0 in range(0, M, BLOCK_M):
-                m = min(BLOCK_M, M - i0)
-                if in_place:                            # the last tile may begin earlier
+                m = min(BLOCK_M, M - i0)    # an address, bytes to the next line, two steps
+                if in_place:
                     reading = (address(a) + i0 * down + k0 * across, down, down // 4,
                                across // 4, M - ROWS - i0)
                 else:
@@ -276,16 +280,16 @@ def five_loops(a, b, out, add, room): # float32, any strides; whether to add; (R
                 multiply_block(reading, m, kc, address(room) + 4 * AT_B, width, n,
                                out[i0:, j0:], add or k0 > 0, room[AT_EDGE:])
 
-# %% ../nbs/02_tensors_matmul.ipynb #670a55d1
+# %% ../nbs/02_tensors_matmul.ipynb #c1b28080
 _n, _p = types.int64, types.CPointer(types.float32)
-SIGNATURE = types.void(_n, _n, _n, _p, _n, _n, _p, _n, _n, _p, _n, types.boolean, _p)
+SIGNATURE = types.void(_n, _n, _n, _p, _n, _n, _p, _n, _n, _p, _n, _n, _p)
 
 def _five_loops(M, N, K, a, a_down, a_across, b, b_down, b_across, out, step, add, room):
     "`five_loops` for pointers and strides, as C would call it."
     x = as_strided(carray(a, (1,)), (M, K), (a_down, a_across))
     y = as_strided(carray(b, (1,)), (K, N), (b_down, b_across))
     z = as_strided(carray(out, (1,)), (M, N), (step, 4))
-    five_loops(x, y, z, add, carray(room, (ROOM,)))
+    five_loops(x, y, z, add != 0, carray(room, (ROOM,)))
 
 LOOPS = compiler(REORDER, SIGNATURE)(_five_loops)
 llvmlite.binding.add_symbol("feste_five_loops", LOOPS.address)
@@ -295,20 +299,21 @@ def multiply(typing, a, b, out, add, room):
     "`sgemm` without its checks, in a room of ROOM numbers; a call, not a copy of it."
     for x in (a, b, out, room):
         if x.dtype != types.float32: raise TypingError(f"need float32 arrays, not {x}")
+    if not out.mutable: raise TypingError("sgemm: out is read-only; pass an array of your own")
     def write(context, builder, signature, args):
         a, b, out, room = (context.make_array(signature.args[k])(context, builder, args[k])
                            for k in (0, 1, 2, 4))
         (M, K), (_, N) = (cgutils.unpack_tuple(builder, x.shape) for x in (a, b))
         strides = [cgutils.unpack_tuple(builder, x.strides) for x in (a, b, out)]
         values = [M, N, K, a.data, *strides[0], b.data, *strides[1], out.data, strides[2][0],
-                  builder.zext(args[3], ir.IntType(8)), room.data]
+                  builder.zext(args[3], ir.IntType(64)), room.data]
         kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
         builder.call(cgutils.get_or_insert_function(builder.module, kind, "feste_five_loops"),
                      values)
         return context.get_dummy_value()
     return types.void(a, b, out, types.boolean, room), write
 
-# %% ../nbs/02_tensors_matmul.ipynb #a979f3e5
+# %% ../nbs/02_tensors_matmul.ipynb #11bfc8d6
 @fast
 def sgemm(a, b, out, add=False): # (M, K), (K, N) float32; (M, N) float32, rows contiguous
     """out = a @ b, or added to it, by packed panels and a register tile.
@@ -323,7 +328,7 @@ def sgemm(a, b, out, add=False): # (M, K), (K, N) float32; (M, N) float32, rows 
                          out.strides)
     multiply(a, b, out, bool(add), aligned(ROOM))
 
-# %% ../nbs/02_tensors_matmul.ipynb #2f7add5c
+# %% ../nbs/02_tensors_matmul.ipynb #c4eddb51
 for _name in ("sgemm", "dgemm"):
     if "int *" not in str(cython_blas.__pyx_capi__[_name]):
         raise ImportError(f"SciPy's {_name} does not take 32-bit sizes, as documented")
@@ -331,6 +336,10 @@ for _name in ("sgemm", "dgemm"):
                                 get_cython_function_address("scipy.linalg.cython_blas", _name))
 
 need_floats = array_check(2, ("float32", "float64"))
+
+def pointer(context, builder: ir.IRBuilder, array: types.Array, value: ir.Value) -> ir.Value:
+    "Where an array's first number lies."
+    return context.make_array(array)(context, builder, value).data
 
 @intrinsic
 def call_blas(typing, turn_a, turn_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
@@ -357,7 +366,7 @@ def call_blas(typing, turn_a, turn_b, m, n, k, alpha, a, lda, b, ldb, beta, c, l
     i64 = types.int64
     return types.void(i64, i64, i64, i64, i64, real, a, i64, b, i64, real, c, i64), write
 
-# %% ../nbs/02_tensors_matmul.ipynb #87c8d07c
+# %% ../nbs/02_tensors_matmul.ipynb #7350eb07
 AS_IT_IS, TURNED, NEITHER = 78, 84, 0       # the letters N and T
 
 LARGEST = 2**31 - 1                         # BLAS counts in 32 bits
@@ -375,7 +384,7 @@ def order(x): # (M, N) -> one of the three, leading dimension
     if down == 1 and m <= across <= LARGEST: return TURNED, max(across, 1)
     return NEITHER, 0
 
-# %% ../nbs/02_tensors_matmul.ipynb #7056c219
+# %% ../nbs/02_tensors_matmul.ipynb #02d8885c
 @register_jitable
 def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     "The same for inputs of which one or both must be put in order first."
@@ -386,7 +395,7 @@ def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     else:
         call_blas(AS_IT_IS, AS_IT_IS, N, M, K, x, b.copy(), N, a.copy(), max(K, 1), y, out, ldo)
 
-# %% ../nbs/02_tensors_matmul.ipynb #97c314b8
+# %% ../nbs/02_tensors_matmul.ipynb #ada59dea
 @compiler()
 def gemm(
     a,          # (M, K): rows, columns, or any strides; those that BLAS cannot read are copied

@@ -28,7 +28,7 @@ from numba.extending import intrinsic, overload
 
 from .tensors import Cost
 
-# %% ../nbs/02_tensors_roof.ipynb #131d4cd1
+# %% ../nbs/02_tensors_roof.ipynb #d2b29256
 REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 @functools.cache
@@ -36,21 +36,24 @@ def cache_folder(package: Path) -> Path:
     """Where machine code is kept: below $FESTE_CACHE, or the user's cache folder.
 
     A folder for each state of the package's sources: a compiled function contains those that
-    it calls, and must not outlive them. The newest eight stay.
+    it calls, and must not outlive them. The eight used last stay.
     """
     sources = b"".join(f.read_bytes() for f in sorted(package.glob("[a-zA-Z_]*.py")))
     base = os.environ.get("FESTE_CACHE") or platformdirs.user_cache_dir("feste", False)
     folder = Path(base).expanduser().absolute() / "compiled"
+    own = folder / hashlib.sha256(sources).hexdigest()[:16]
     with contextlib.suppress(OSError):
-        for old in sorted(folder.glob("*"), key=lambda f: f.stat().st_mtime)[:-8]:
+        if own.exists(): os.utime(own)              # used now
+        others = [f for f in folder.glob("[0-9a-f]" * 16) if f != own]
+        for old in sorted(others, key=lambda f: f.stat().st_mtime)[:-7]:
             shutil.rmtree(old, ignore_errors=True)
-    return folder / hashlib.sha256(sources).hexdigest()[:16]
+    return own
 
 def compiler(
     fastmath: frozenset[str] = frozenset({"contract"}),
     signature: types.FunctionType | None = None,    # for a function that C could call
 ) -> Callable: # a decorator
-    "Numba's `njit` as this package uses it; keeps machine code on disk where that is possible."
+    "Numba's `njit` or `cfunc` for this package; keeps machine code on disk where it can."
     def njit_or_cfunc(**options):
         if signature is None: return njit(nogil=True, error_model="numpy", **options)
         return cfunc(signature, error_model="numpy", **options)
