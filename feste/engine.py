@@ -400,9 +400,9 @@ def update_range(p, g, m, v, first, end, starts, decays, step, lr, beta1, beta2,
         if a < b:
             adamw(p[a:b], g[a:b], m[a:b], v[a:b], step, lr, decays[k], beta1, beta2, eps, scale)
 
-# %% ../nbs/05_engine.ipynb #ceb5bfea
+# %% ../nbs/05_engine.ipynb #7b4a9443
 def physical_cores(quota: str | Path = "/sys/fs/cgroup/cpu.max") -> int:
-    "Cores that this process may use; two threads of one core count once, a container's quota too."
+    "Cores that this process may use: threads of one core count once; a quota counts too."
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"): cores = min(cores, len(os.sched_getaffinity(0)))
     with contextlib.suppress(OSError, ValueError):      # no such file; "max": no quota
@@ -589,7 +589,7 @@ def update(
         beta1, beta2, eps, scale), flat.size)
     return norm
 
-# %% ../nbs/05_engine.ipynb #e96664b0
+# %% ../nbs/05_engine.ipynb #d2ab213d
 def load_benchmark(path: str | Path) -> tuple[str, list[dict]]: # where it ran; its rows
     """A record of `benchmarks/train.py`, each row with `ratios`: peer -> × our time.
 
@@ -600,7 +600,8 @@ def load_benchmark(path: str | Path) -> tuple[str, list[dict]]: # where it ran; 
     for row in found["rows"]:
         ours = row["ms"]["feste"]
         row["ratios"] = {name: ms and ms / ours for name, ms in row["ms"].items()}
-        row["shares"] = {name: row["flops"] / ours / 1e6 / g for name, g in row["limits"].items()}
+        rate = row["flops"] / ours / 1e6
+        row["shares"] = {name: rate / limit for name, limit in row["limits"].items()}
     versions = ", ".join(f"{name} {v}" for name, v in found["versions"].items())
     return (f"{versions}; {found['threads']} threads, medians of {found['rounds']} rounds, "
             f"{'all held to AVX2' if found['avx2'] else 'BLAS free to choose'}", found["rows"])
