@@ -28,7 +28,7 @@ import click
 
 BATCH = {"tiny": 8, "small": 8, "medium": 8, "pocket-bard": 8, "gpt2-small": 2}
 PEERS = ("feste", "eager", "compile", "eager bf16", "compile bf16")
-LIMITS = {"roof": 2 * 20_000_000 * 12 * 16, "sgemm": 2 * 2048**3}       # operations: for each thread, in all
+LIMITS = {"roof": 2 * 20_000_000 * 12 * 16, "sgemm": 2 * 2048**3}       # operations: for each thread (12 chains, 16 lanes); in all
 HELD = {"OPENBLAS_CORETYPE": "Haswell", "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 33), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
