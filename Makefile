@@ -6,11 +6,12 @@ READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test check lab corpus recording export lock clean
+.PHONY: help book test lint check lab corpus recording export lock clean
 
 help:  ## list these targets
 	@echo "make book       set up, run every chapter on the real corpus, render the book"
 	@echo "make test       set up and pass every test (builds the book too)"
+	@echo "make lint       check names, form and types (ruff, mypy)"
 	@echo "make check      pass the chapters' tests alone"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make corpus     get the plays and check every byte"
@@ -34,8 +35,14 @@ corpus: $(READY)
 book: corpus
 	$(BIN)/python book/build.py
 
-test: book check
+test: lint book check
 	$(BIN)/python -m pytest tests
+
+lint: $(READY)
+	@echo "ruff: names, likely bugs, form, in the package, the chapters, tests and benchmarks"
+	$(BIN)/ruff check
+	@echo "mypy: types, in the package and in a user's script"
+	$(BIN)/mypy
 
 # With more, the two workers' threads would fight.
 check: export OPENBLAS_NUM_THREADS := 1

@@ -1,4 +1,4 @@
-"""A training step beside PyTorch, in turns, in one run.
+"""A training step beside PyTorch, interleaved, in one run.
 
     pip install torch==2.13.0       # for the peers; without it they are marked so
     python benchmarks/train.py
@@ -6,13 +6,15 @@
     python benchmarks/train.py --avx2           # BLAS, numba and PyTorch all held to AVX2
     python benchmarks/train.py --record data/recordings/benchmarks/train.json
 
-A step is forward, backward, clipping by norm and AdamW. The peers are a GPT-2 with PyTorch's own layers and
-`scaled_dot_product_attention`, whole batches, fused AdamW: eager, compiled, and each in bfloat16 by autocast.
-Each peer is a process of its own, and they take turns round by round, so that a busy moment falls on all. All get memory
-settings under which large arrays are not given back to the system, only to be faulted in again: PyTorch gains by that.
+A step is forward, backward, clipping by norm and AdamW. The peers are a GPT-2 with PyTorch's
+own layers and `scaled_dot_product_attention`, whole batches, fused AdamW: eager, compiled, and
+each in bfloat16 by autocast. Each peer is a process of its own, and they are interleaved round
+by round, so that a busy moment falls on all. All get memory settings under which large arrays
+are not given back to the system, only to be faulted in again: PyTorch gains by that.
 
-Two processes more take turns with them: a loop of multiply-adds in registers, the roof, and BLAS's product of two large matrices. What a
-step's matrix products need at least, of causal attention half, is set in relation to both.
+Two processes more are interleaved with them: a loop of multiply-adds in registers, the peak,
+and BLAS's product of two large matrices. What a step's matrix products need at least, of causal
+attention half, is set in relation to both.
 """
 import json
 import os
@@ -28,8 +30,13 @@ import click
 
 BATCH = {"tiny": 8, "small": 8, "medium": 8, "pocket-bard": 8, "gpt2-small": 2}
 PEERS = ("feste", "eager", "compile", "eager bf16", "compile bf16")
-LIMITS = {"roof": 2 * 20_000_000 * 12 * 16, "sgemm": 2 * 2048**3}       # operations: for each thread (12 chains, 16 lanes); in all
-HELD = {"OPENBLAS_CORETYPE": "Haswell", "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+# operations: for each thread (12 chains, 16 lanes); in all
+LIMITS = {"roof": 2 * 20_000_000 * 12 * 16, "sgemm": 2 * 2048**3}
+HELD = {
+    "OPENBLAS_CORETYPE": "Haswell", "NUMBA_CPU_NAME": "haswell",
+    "NUMBA_CPU_FEATURES": "+avx2,+fma", "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 33), "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 
 
@@ -37,7 +44,7 @@ def feste_step(cfg, dropout: float, threads: int):
     "One step of ours: a function of inputs and targets."
     import numpy as np
 
-    from feste.engine import Engine
+    from feste.fast.engine import Engine
     from feste.model import init
     flat = init(cfg, np.random.default_rng(0))
     grad, m, v = (np.zeros_like(flat) for _ in range(3))
@@ -72,10 +79,13 @@ def torch_step(cfg, dropout: float, threads: int, compiled: bool, bf16: bool):
 
         def forward(self, x):
             B, T, C = x.shape
-            q, k, v = self.c_attn(self.ln_1(x)).view(B, T, 3, cfg.H, C // cfg.H).permute(2, 0, 3, 1, 4)
-            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout if self.training else 0.0, is_causal=True)
+            qkv = self.c_attn(self.ln_1(x)).view(B, T, 3, cfg.H, C // cfg.H)
+            q, k, v = qkv.permute(2, 0, 3, 1, 4)
+            y = F.scaled_dot_product_attention(
+                q, k, v, dropout_p=dropout if self.training else 0.0, is_causal=True)
             x = x + self.drop(self.c_proj(y.transpose(1, 2).reshape(B, T, C)))
-            return x + self.drop(self.out(F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")))
+            h = F.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
+            return x + self.drop(self.out(h))
 
     class GPT(nn.Module):
         def __init__(self):
@@ -92,9 +102,10 @@ def torch_step(cfg, dropout: float, threads: int, compiled: bool, bf16: bool):
             return F.cross_entropy(logits.view(-1, cfg.V), Y.view(-1))
 
     model = GPT()
-    for name, w in model.named_parameters():
+    for w in model.parameters():
         if w.ndim == 2: nn.init.normal_(w, std=0.02)
-    groups = [dict(params=[w for w in model.parameters() if (w.ndim == 2) == decays], weight_decay=.1 * decays) for decays in (True, False)]
+    groups = [dict(params=[w for w in model.parameters() if (w.ndim == 2) == decays],
+                   weight_decay=.1 * decays) for decays in (True, False)]
     optimizer = torch.optim.AdamW(groups, lr=3e-4, betas=(.9, .98), fused=True)
     run = torch.compile(model) if compiled else model
 
@@ -114,7 +125,7 @@ def limit_step(name: str, threads: int):
     import numpy as np
     import threadpoolctl
 
-    from feste.tensors_roof import fma_8, fma_16, in_threads, peak_flops
+    from feste.fast.machine import fma_8, fma_16, in_threads, peak_flops
     if name == "roof":
         rates = peak_flops()
         widest = max((8, 16), key=rates.get)
@@ -134,7 +145,10 @@ def step_flops(cfg, batch: int) -> int:
 
 
 def worker(peer: str, config: str, dropout: float, threads: int) -> None:
-    "Make ready, then for each number on standard input take so many steps and say how long each took."
+    """Make ready, then for each number on standard input take so many steps.
+
+    Prints how long each took.
+    """
     import numpy as np
 
     from feste.model import preset
@@ -158,17 +172,22 @@ def worker(peer: str, config: str, dropout: float, threads: int) -> None:
 class Peer:
     "A process that takes steps when it is asked to."
     def __init__(self, name: str, config: str, dropout: float, threads: int, env: dict):
-        own = [sys.executable, __file__, "--worker", name, "--config", config, "--dropout", str(dropout), "--threads", str(threads)]
-        self.process = subprocess.Popen(own, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        own = [sys.executable, __file__, "--worker", name, "--config", config,
+               "--dropout", str(dropout), "--threads", str(threads)]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        self.process = subprocess.Popen(own, env=env, text=True, **pipes)
         self.errors: list[str] = []
         threading.Thread(target=self._listen, daemon=True).start()
         self.ready = bool(self.process.stdout.readline())
 
     def _listen(self) -> None:
-        for line in self.process.stderr: self.errors.append(line.strip())
+        for line in self.process.stderr: self.errors += [line.strip()]
 
     def take(self, steps: int) -> float:
-        "The median of so many steps, in seconds; one more before does not count, for the caches were another's."
+        """The median of so many steps, in seconds.
+
+        One more before does not count, for the CPU caches were another's.
+        """
         time.sleep(0.2)         # threads of the one before may still spin
         print(steps + 1, file=self.process.stdin, flush=True)
         return statistics.median(json.loads(self.process.stdout.readline())[1:])
@@ -183,7 +202,8 @@ def versions() -> dict[str, str]:
     import importlib.metadata as metadata
 
     import llvmlite.binding
-    found = {"machine": f"{llvmlite.binding.get_host_cpu_name()}, {os.cpu_count()} cores", "Python": platform.python_version()}
+    found = {"machine": f"{llvmlite.binding.get_host_cpu_name()}, {os.cpu_count()} cores",
+             "Python": platform.python_version()}
     for name in ("numpy", "scipy", "numba", "torch"):
         try: found[name] = metadata.version(name)
         except metadata.PackageNotFoundError: found[name] = "not installed"
@@ -192,50 +212,80 @@ def versions() -> dict[str, str]:
 
 def keep(path: pathlib.Path, head: dict, rows: list[dict]) -> None:
     "Write a record; what it has of the same machine, versions and settings stays, row by row."
+    from feste.files import write_json
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     key = lambda row: (row["config"], row["dropout"])
-    old = {key(row): row for row in before.get("rows", [])} if {k: before.get(k) for k in head} == head else {}
+    same = {k: before.get(k) for k in head} == head
+    old = {key(row): row for row in before.get("rows", [])} if same else {}
     both = old | {key(row): row for row in rows}
+    order = lambda row: (list(BATCH).index(row["config"]), row["dropout"])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(head | {"rows": sorted(both.values(), key=lambda row: (list(BATCH).index(row["config"]), row["dropout"]))}, indent=1) + "\n", encoding="utf-8")
+    write_json(path, head | {"rows": sorted(both.values(), key=order)})
+
+
+def say(config: str, rate: float, ms: dict[str, float], errors: dict[str, list[str]]) -> None:
+    "Print a row's times, and why a peer has none."
+    def one(name: str, ours: float | None) -> str:
+        if name not in ms:
+            why = (errors[name] or ["no reason given"])[-1]
+            return f"{name} cannot run this: {why[:80]}"
+        ratio = f" ({ms[name] / ours:.2f}x)" if ours and name != "feste" else ""
+        return f"{name} {ms[name]:.1f} ms{ratio}"
+
+    found = "; ".join(one(name, ms.get("feste")) for name in errors)
+    click.echo(f"{config:12}dropout {rate}, batch {BATCH[config]}: {found}")
+
+
+def measure(config: str, rate: float, peers, rounds: int, threads: int, env: dict) -> dict:
+    "One row of the record: every peer's milliseconds, and what the machine's limits are."
+    from feste.model import preset
+    started = {name: Peer(name, config, rate, threads, env) for name in (*peers, *LIMITS)}
+    able = {name: p for name, p in started.items() if p.ready}
+    spent = {name: [] for name in able}
+    steps = {name: max(1, int(0.5 / p.take(2))) for name, p in able.items()}
+    for _ in range(rounds):
+        for name, p in able.items(): spent[name].append(1000 * p.take(steps[name]))
+    for p in able.values(): p.end()
+    ms = {name: statistics.median(s) for name, s in spent.items()}
+    say(config, rate, ms, {name: started[name].errors for name in peers})
+    flops, ours = step_flops(preset(config), BATCH[config]), ms.get("feste")
+    each = {"roof": threads, "sgemm": 1}
+    limits = {name: n * each[name] / ms[name] / 1e6 for name, n in LIMITS.items()}  # GFLOP/s
+    if ours:
+        got = flops / ours / 1e6
+        parts = ", ".join(f"{got / limit:.0%} of {name}'s {limit:.0f}"
+                          for name, limit in limits.items())
+        click.echo(f"            {got:.0f} GFLOP/s of feste's: {parts}")
+    return dict(config=config, dropout=rate, batch=BATCH[config], flops=flops, limits=limits,
+                ms={name: ms.get(name) for name in peers})
 
 
 @click.command(help=__doc__.replace("\n    ", "\n\n\b\n    ", 1))
-@click.option("--config", "configs", multiple=True, type=click.Choice(list(BATCH)), default=list(BATCH), help="Models to try.  [default: all]")
-@click.option("--peer", "peers", multiple=True, type=click.Choice(PEERS), default=PEERS, help="Who takes part.  [default: all]")
-@click.option("--dropout", "rates", multiple=True, type=click.FloatRange(0, 1, max_open=True), default=(0.0, 0.1), help="[default: 0 and 0.1]")
-@click.option("--rounds", default=5, show_default=True, help="Rounds that the medians are taken of.")
+@click.option("--config", "configs", multiple=True, type=click.Choice(list(BATCH)),
+              default=list(BATCH), help="Models to try.  [default: all]")
+@click.option("--peer", "peers", multiple=True, type=click.Choice(PEERS), default=PEERS,
+              help="Who takes part.  [default: all]")
+@click.option("--dropout", "rates", multiple=True, type=click.FloatRange(0, 1, max_open=True),
+              default=(0.0, 0.1), help="[default: 0 and 0.1]")
+@click.option("--rounds", default=5, show_default=True,
+              help="Rounds that the medians are taken of.")
 @click.option("--threads", default=2, show_default=True, help="Threads for every peer.")
 @click.option("--avx2", is_flag=True, help="Hold all of them to AVX2.")
-@click.option("--record", type=click.Path(), default=None, help="A file to write the figures to, as JSON.")
+@click.option("--record", type=click.Path(), default=None,
+              help="A file to write the figures to, as JSON.")
 @click.option("--worker", "only", hidden=True)
 def main(configs, peers, rates, rounds, threads, avx2, record, only) -> None:
     if only: return worker(only, configs[0], rates[0], threads)
     env = {**os.environ, **KEEP_MEMORY, **(HELD if avx2 else {})}
     if not avx2: env.pop("OPENBLAS_CORETYPE", None)             # BLAS is free to choose
-    from feste.model import preset
-    found = versions()
-    click.echo(", ".join(f"{k} {v}" for k, v in found.items()) + f", {threads} threads, {'all held to AVX2' if avx2 else 'free'}")
-    rows = []
+    found, rows = versions(), []
+    click.echo(", ".join(f"{k} {v}" for k, v in found.items())
+               + f", {threads} threads, {'all held to AVX2' if avx2 else 'free'}")
     for config in configs:
         for rate in rates:
-            started = {name: Peer(name, config, rate, threads, env) for name in (*peers, *LIMITS)}
-            able = {name: p for name, p in started.items() if p.ready}
-            spent = {name: [] for name in able}
-            steps = {name: max(1, int(0.5 / p.take(2))) for name, p in able.items()}
-            for _ in range(rounds):
-                for name, p in able.items(): spent[name].append(1000 * p.take(steps[name]))
-            for p in able.values(): p.end()
-            ms = {name: statistics.median(s) for name, s in spent.items()}
-            ours = ms.get("feste")
-            said = [f"{name} {ms[name]:.1f} ms" + (f" ({ms[name] / ours:.2f}x)" if ours and name != "feste" else "") if name in ms
-                    else f"{name} cannot run this: {(started[name].errors or ['no reason given'])[-1][:80]}" for name in peers]
-            click.echo(f"{config:12}dropout {rate}, batch {BATCH[config]}: " + "; ".join(said))
-            flops = step_flops(preset(config), BATCH[config])
-            limits = {name: n * (threads if name == "roof" else 1) / ms[name] / 1e6 for name, n in LIMITS.items()}    # GFLOP/s
-            if ours: click.echo(f"            {flops / ours / 1e6:.0f} GFLOP/s of feste's: " + ", ".join(f"{flops / ours / 1e6 / g:.0%} of {name}'s {g:.0f}" for name, g in limits.items()))
-            rows.append(dict(config=config, dropout=rate, batch=BATCH[config], flops=flops, limits=limits, ms={name: ms.get(name) for name in peers}))
-            if record: keep(pathlib.Path(record), dict(versions=found, threads=threads, avx2=avx2, rounds=rounds), rows)
+            rows.append(measure(config, rate, peers, rounds, threads, env))
+            head = dict(versions=found, threads=threads, avx2=avx2, rounds=rounds)
+            if record: keep(pathlib.Path(record), head, rows)
 
 
 if __name__ == "__main__": main()

@@ -1,6 +1,7 @@
-"""Render the book: `python book/build.py`. Runs the chapters whose code, package or data changed since the last time.
+"""Render the book: `python book/build.py`.
 
-Stops with an error if any cell fails or anything on a page is unclear (a missing link, an unknown reference).
+Runs the chapters whose code, package or data changed since the last time. Stops with an error
+if any cell fails or anything on a page is unclear (a missing link, an unknown reference).
 """
 import os
 import subprocess
@@ -11,12 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "--config", "book/_config.yml", "--toc", "_toc.yml", "--path-output", "book", "-W", "-n", "--keep-going"]
+    command = [
+        sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".",
+        "--config", "book/_config.yml", "--toc", "_toc.yml", "--path-output", "book",
+        "-W", "-n", "--keep-going"]
     # The kernel is started from this very Python, and talks to it on this machine only.
-    env = os.environ | {"PATH": str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", ""), "PYTHONUTF8": "1"}
+    path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
+    env = os.environ | {"PATH": path, "PYTHONUTF8": "1"}
     failed = subprocess.run(command, cwd=ROOT, env=env).returncode
     if failed:
-        print("\nThe book was NOT built: the first error above names the page, and the cell if one failed.", file=sys.stderr)
+        print("\nThe book was NOT built: the first error above names the page, "
+              "and the cell if one failed.", file=sys.stderr)
     else:
         print(f"\nThe book is ready. Open {ROOT / 'book' / '_build' / 'html' / 'index.html'}")
     return failed

@@ -11,24 +11,29 @@ the live loss plot.
 Contract: reads run folders and values, changes nothing. Needs matplotlib.
 """
 import html, importlib, inspect, io, re, sys, time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure as MplFigure
 
+from .records import Row, read_metrics
+
 # %% ../nbs/90_plots.ipynb #ec979615
 class Shown:
     "HTML to display, with plain words for where HTML is not shown."
-    def __init__(self, html: str, text: str):
+    def __init__(self, html: str, text: str) -> None:
         self.html, self.text = html, text
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None,
+                          ) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
 
-    def __repr__(self) -> str:
-        return self.text
+    def __repr__(self) -> str: return self.text
 
+# %% ../nbs/90_plots.ipynb #71b8a7a1
 def figure(
     fig: MplFigure,
     alt: str,           # what the figure shows, in words, with the numbers that matter
@@ -40,60 +45,67 @@ def figure(
     """
     if not alt.strip():
         raise ValueError("a figure needs alternative text: say in a sentence what it shows")
-    for patch in [fig.patch] + [ax.patch for ax in fig.axes]:
-        patch.set_alpha(0)
+    svg = _inline_svg(fig, alt)
+    note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return Shown(f'<figure class="feste-figure" style="margin:0">{svg}{note}</figure>', alt)
+
+def _inline_svg(fig: MplFigure, alt: str) -> str:
+    "The figure as an SVG element, black as `currentColor`; closes the figure."
+    for patch in [fig.patch, *(ax.patch for ax in fig.axes)]: patch.set_alpha(0)
     fig.set_layout_engine("constrained")
     out = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": alt}):
         fig.savefig(out, format="svg", metadata={"Date": None})
     plt.close(fig)
-    svg = out.getvalue()[out.getvalue().index("<svg"):]
-    svg = svg.replace("#000000", "currentColor").replace(
-        "<svg",
-        f'<svg role="img" aria-label="{html.escape(alt)}" '
-        'style="max-width:100%;height:auto;color:inherit"',
-        1,
-    )
+    svg = out.getvalue()[out.getvalue().index("<svg"):].replace("#000000", "currentColor")
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(alt)}" '
+                      'style="max-width:100%;height:auto;color:inherit"', 1)
     # Letters are filled shapes that name no colour; lines that name no filling must get none.
     svg = svg.replace('<g id="figure_1">', '<g id="figure_1" fill="currentColor">', 1)
-    svg = svg.replace('<path style="stroke', '<path fill="none" style="stroke')
-    note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return Shown(f'<figure class="feste-figure" style="margin:0">{svg}{note}</figure>', alt)
+    return svg.replace('<path style="stroke', '<path fill="none" style="stroke')
 
 # %% ../nbs/90_plots.ipynb #faabf1f5
 def table(
-    rows: list[tuple],
-    header: tuple[str, ...],
+    rows: Sequence[Sequence[object]],
+    header: Sequence[str],
     caption: str = "",
 ) -> Shown:
     "Rows as a table: numbers to the right, thousands separated, `names` as code."
-    cell = lambda x: f"{x:,}" if isinstance(x, int) else str(x)
-    right = lambda x: ' style="text-align:right"' if isinstance(x, (int, float)) else ""
-    marked = lambda x: re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(cell(x)))
-    line = lambda name, row: (
-        "<tr>" + "".join(f"<{name}{right(x)}>{marked(x)}</{name}>" for x in row) + "</tr>"
-    )
-    text = "\n".join("  ".join(map(cell, r)) for r in [header, *rows])
-    note = f"<caption>{marked(caption)}</caption>" if caption else ""
-    body = "".join(line("td", r) for r in rows)
+    note = f"<caption>{_marked(caption)}</caption>" if caption else ""
+    body = "".join(_line("td", r) for r in rows)
     return Shown(
-        f'<table class="table">{note}<thead>{line("th", header)}</thead>'
+        f'<table class="table">{note}<thead>{_line("th", header)}</thead>'
         f'<tbody>{body}</tbody></table>',
-        text,
+        "\n".join("  ".join(map(_cell, r)) for r in [header, *rows]),
     )
 
+def _cell(x: object) -> str:
+    return f"{x:,}" if isinstance(x, int) else str(x)
+
+def _marked(x: object) -> str: # HTML
+    return re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(_cell(x)))
+
+def _line(name: str, row: Sequence[object]) -> str: # HTML
+    "One row of a table; `name` is td or th."
+    right = ' style="text-align:right"'
+    cells = (f"<{name}{right if isinstance(x, (int, float)) else ''}>{_marked(x)}</{name}>"
+             for x in row)
+    return f"<tr>{''.join(cells)}</tr>"
+
+# %% ../nbs/90_plots.ipynb #73a7fd4c
 def exports(module: str) -> Shown: # a table
     "What a module offers: public functions and classes with their first sentence."
     m = importlib.import_module(module)
     public = {name: getattr(m, name) for name in m.__all__}
-    first = lambda x: inspect.getdoc(x).split("\n")[0].split(" Raises ")[0]
-    rows = [(f"`{name}`", first(x)) for name, x in public.items()
+    rows = [(f"`{name}`", _first_sentence(x)) for name, x in public.items()
             if callable(x) and getattr(x, "__module__", "") == module and inspect.getdoc(x)]
     return table(rows, ("name", "what it does"), f"What this chapter put into `{module}`.")
 
+def _first_sentence(x: object) -> str:
+    return (inspect.getdoc(x) or "").split("\n")[0].split(" Raises ")[0]
+
 # %% ../nbs/90_plots.ipynb #825a27a2
-STAGES = ("plays", "tokenizer", "tensors", "model", "gradients", "engine", "training",
-          "generation")
+STAGES = ("text", "tokenizer", "tensors", "architecture", "training", "fast")
 
 def course_map(
     stage: str, # one of `STAGES`
@@ -104,18 +116,8 @@ def course_map(
     """
     if stage not in STAGES:
         raise ValueError(f"unknown stage {stage!r}: choose from {', '.join(STAGES)}")
-    box = (
-        "list-style:none;padding:.2rem .7rem;"
-        "border:1px solid currentColor;border-radius:1rem;"
-    )
-    item = lambda s: (
-        f'<li style="{box}font-weight:bold" aria-current="step">&#9679; {s}</li>'
-        if s == stage
-        else f'<li style="{box}opacity:.6">{s}</li>'
-    )
     row = '<li aria-hidden="true" style="list-style:none">&#8594;</li>'.join(
-        map(item, STAGES)
-    )
+        _stage(s, s == stage) for s in STAGES)
     text = " → ".join(s.upper() if s == stage else s for s in STAGES)
     return Shown(
         '<ol class="feste-map" aria-label="Stages of the course" '
@@ -123,6 +125,13 @@ def course_map(
         f'{row}</ol>',
         text,
     )
+
+def _stage(name: str, lit: bool) -> str: # HTML
+    box = ("list-style:none;padding:.2rem .7rem;"
+           "border:1px solid currentColor;border-radius:1rem;")
+    if lit:
+        return f'<li style="{box}font-weight:bold" aria-current="step">&#9679; {name}</li>'
+    return f'<li style="{box}opacity:.6">{name}</li>'
 
 # %% ../nbs/90_plots.ipynb #5729fbb3
 _STARTED = time.perf_counter()      # the first cell of a chapter imports this module
@@ -144,34 +153,56 @@ def budget() -> str:
     )
 
 # %% ../nbs/90_plots.ipynb #4da735af
+class _Cost(Protocol):
+    "What a figure reads of an operation's entry in the ledger, `feste.ledger.Cost`."
+    @property
+    def name(self) -> str: ...
+    @property
+    def flops(self) -> int: ...
+    @property
+    def intensity(self) -> float: ...       # FLOP per byte
+
+class _Roof(Protocol):
+    "What a figure reads of a machine's limits, `feste.fast.machine.Roof`."
+    @property
+    def threads(self) -> int: ...
+    @property
+    def flops(self) -> float: ...           # FLOP/s
+    @property
+    def bandwidths(self) -> tuple[tuple[int, float], ...]: ...
+    def share(self, c: Any, seconds: float) -> float: ...
+
+# %% ../nbs/90_plots.ipynb #ab1c661b
 def roofline_figure(
-    roof: "Roof",                               # from `feste.tensors_roof.roof`
-    points: list[tuple["Cost", float]],         # an operation's ledger entry, and its seconds
+    roof: _Roof,                            # the machine's limits
+    points: Sequence[tuple[_Cost, float]],  # an operation's ledger entry, and its seconds
     caption: str = "",
 ) -> Shown:
     "Operations under a machine's roof: rate against FLOP per byte, both on log scales."
     fig, ax = plt.subplots(figsize=(7, 4))
-    x = [c.intensity for c, _ in points]
-    near, far = roof.bandwidths[0][1], roof.bandwidths[-1][1]
-    ends = min(x, default=1) / 3, max([roof.flops / far, *x]) * 3
-    ax.loglog(ends, [roof.flops / 1e9] * 2, color="#000000")
-    ax.text(ends[1], roof.flops / 1e9, "peak arithmetic", ha="right", va="bottom")
-    for name, rate in (("nearest cache", near), ("memory", far)):
-        meet = roof.flops / rate
-        line = [ends[0], max(meet, ends[0])]
-        ax.plot(line, [v * rate / 1e9 for v in line], "--", color="C7")
-        ax.text(ends[0], ends[0] * rate / 1e9, name, va="bottom", color="C7")
+    _limits(ax, roof, [c.intensity for c, _ in points])
     for k, (c, seconds) in enumerate(points):
         rate = c.flops / seconds / 1e9
         ax.plot(c.intensity, rate, "osD^v<>P"[k % 8], color=f"C{k % 7}", label=c.name)
     ax.set_xlabel("FLOP per byte")
     ax.set_ylabel("GFLOP/s")
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
-    said = "; ".join(f"{c.name} {c.flops / s / 1e9:.1f} GFLOP/s at {c.intensity:.1f} FLOP per "
-                     f"byte, {roof.share(c, s):.0%} of its roof" for c, s in points)
+    words = "; ".join(f"{c.name} {c.flops / s / 1e9:.1f} GFLOP/s at {c.intensity:.1f} FLOP per "
+                      f"byte, {roof.share(c, s):.0%} of its roof" for c, s in points)
     threads = f"{roof.threads} thread" + "s" * (roof.threads > 1)
     return figure(fig, f"Roofline of {threads}, peak {roof.flops / 1e9:.0f} GFLOP/s, memory "
-                  f"{far / 1e9:.0f} GB/s: {said}.", caption)
+                  f"{roof.bandwidths[-1][1] / 1e9:.0f} GB/s: {words}.", caption)
+
+def _limits(ax: Any, roof: _Roof, x: list[float]) -> None:
+    "Draw peak arithmetic as a line, and two bandwidths as dashed ones."
+    near, far = roof.bandwidths[0][1], roof.bandwidths[-1][1]
+    ends = min(x, default=1) / 3, max([roof.flops / far, *x]) * 3
+    ax.loglog(ends, [roof.flops / 1e9] * 2, color="#000000")
+    ax.text(ends[1], roof.flops / 1e9, "peak arithmetic", ha="right", va="bottom")
+    for name, rate in (("nearest cache", near), ("memory", far)):
+        line = [ends[0], max(roof.flops / rate, ends[0])]
+        ax.plot(line, [v * rate / 1e9 for v in line], "--", color="C7")
+        ax.text(ends[0], ends[0] * rate / 1e9, name, va="bottom", color="C7")
 
 # %% ../nbs/90_plots.ipynb #bd5eb2d8
 def ladder_figure(
@@ -186,61 +217,61 @@ def ladder_figure(
         at = [(climb[rung], row) for row, climb in enumerate(shares.values()) if rung in climb]
         ax.plot(*zip(*at), "osD^v<>P"[k % 8], color=f"C{k}", label=rung)
     ax.axvline(1, color="#000000")
-    ax.set(xscale="log", yticks=range(len(shares)), yticklabels=list(shares),
-           xlabel=label)
+    ax.set(xscale="log", yticks=range(len(shares)), yticklabels=list(shares), xlabel=label)
     ax.invert_yaxis()
     ax.grid(axis="x", alpha=.3)
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
-    said = "; ".join(f"{name}: " + ", ".join(f"{r} {v:.2g}" for r, v in climb.items())
-                     for name, climb in shares.items())
-    return figure(fig, f"{label.capitalize()}. {said}.", caption)
+    words = "; ".join(f"{name}: " + ", ".join(f"{r} {v:.2g}" for r, v in climb.items())
+                      for name, climb in shares.items())
+    return figure(fig, f"{label.capitalize()}. {words}.", caption)
 
 # %% ../nbs/90_plots.ipynb #cf2e2562
 def loss_figure(
-    run: str | Path, # a run folder
+    run: str | Path | Sequence[Row], # a run folder, or rows of its metrics
     caption: str = "",
 ) -> Shown:
     "Training and validation loss of a run against steps, with the last values in words."
-    from feste.training import read_metrics
-    rows = read_metrics(run)
-    curve = lambda key: [(r["step"], r[key]) for r in rows if r[key] is not None]
-    train, val = curve("train_loss"), curve("val_loss")
+    rows = read_metrics(run) if isinstance(run, (str, Path)) else run
+    val = _curve(rows, "val_loss")
     fig, ax = plt.subplots(figsize=(7, 3.4))
-    ax.plot(*zip(*train) if train else ([], []), label="training", linewidth=1)
-    ax.plot(*zip(*val) if val else ([], []), "o--", label="validation", markersize=4)
+    ax.plot(*_axes(_curve(rows, "train_loss")), label="training", linewidth=1)
+    ax.plot(*_axes(val), "o--", label="validation", markersize=4)
     ax.set_xlabel("step")
     ax.set_ylabel("loss, nats per token")
     ax.legend(frameon=False)
     ax.grid(alpha=.3)
-    said = (
-        f" Validation loss falls from {val[0][1]:.2f} at step {val[0][0]} "
-        f"to {val[-1][1]:.2f} at step {val[-1][0]}."
-        if val
-        else " Nothing measured yet."
-    )
-    return figure(
-        fig,
-        "Loss against training steps: a solid line for training, "
-        "a dashed line with dots for validation." + said,
-        caption,
-    )
+    words = (f"Validation loss falls from {val[0][1]:.2f} at step {val[0][0]:.0f} to "
+             f"{val[-1][1]:.2f} at step {val[-1][0]:.0f}." if val else "Nothing measured yet.")
+    return figure(fig, "Loss against training steps: a solid line for training, a dashed line "
+                  f"with dots for validation. {words}", caption)
+
+def _curve(rows: Sequence[Row], column: str) -> list[tuple[float, float]]: # (step, value)
+    "A column where it was measured."
+    points = ((row["step"], row.get(column)) for row in rows)
+    return [(step, y) for step, y in points if step is not None and y is not None]
+
+def _axes(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 # %% ../nbs/90_plots.ipynb #2401ecd9
 class LivePlot:
-    "A loss figure that follows a run: pass it to `feste.training.train` as `on_log`."
+    "A loss figure that follows a run: one of the sinks that `Run.train` takes."
     def __init__(self,
                  every: float = 2.0,  # seconds between two drawings, at least
                  caption: str = "",
-                 ):
-        self.every, self.caption, self.handle, self.drawn = every, caption, None, -every
+                 ) -> None:
+        self.every, self.caption = every, caption
+        self.drawn = -every         # when, on the monotonic clock
+        self._display: Any = None   # IPython's handle of the place to draw into
 
-    def __call__(self, run: str | Path, last: bool = False) -> None:
-        "Draw the run's folder if it is time, or if this is the last call."
-        if not last and time.monotonic() - self.drawn < self.every:
-            return
+    def __call__(self, folder: str | Path, row: Row) -> None:
+        "Draw the run's folder if it is time."
+        if time.monotonic() - self.drawn >= self.every: self.close(folder)
+
+    def close(self, folder: str | Path) -> None:
+        "Draw the run's folder: its last state stays."
         from IPython.display import display
-        shown, self.drawn = loss_figure(run, self.caption), time.monotonic()
-        if self.handle is None:
-            self.handle = display(shown, display_id=True)
-        else:
-            self.handle.update(shown)
+        show: Callable[..., Any] = display
+        shown, self.drawn = loss_figure(folder, self.caption), time.monotonic()
+        if self._display is None: self._display = show(shown, display_id=True)
+        else: self._display.update(shown)

@@ -1,4 +1,7 @@
-"""The chapters' live parts in a real JupyterLab: the sampler answers Enter, and the loss plot moves while a model trains."""
+"""The chapters' live parts in a real JupyterLab.
+
+The sampler answers Enter, and the loss plot moves while a model trains.
+"""
 import os
 import shutil
 import socket
@@ -13,44 +16,55 @@ import pytest
 from conftest import ROOT
 
 ASK = """
-import numpy as np
-from feste import data, generation
+import feste
 from feste.widgets import Sampler
-p, cfg, tok = generation.load_model(data.home() / "recordings" / "tiny")
-answer = lambda prompt, n, seed, **knobs: generation.stream(p, cfg, tok, prompt, n, np.random.default_rng(seed), **knobs)
-Sampler(answer, [])
+model = feste.load("tiny")
+Sampler(model.stream, [])
 """
 TRAIN = """
 import tempfile
-from feste import training
+from feste import data, runs, training
 from feste.plots import LivePlot
-settings = training.Settings(cfg, steps=200, log_every=5, eval_every=50, eval_tokens=1024)
-run = training.create_run(tempfile.mkdtemp() + "/run", settings, data.load(), tok)
-training.train(run, progress=False, on_log=LivePlot(every=0.2));
+settings = training.Settings(model.cfg, steps=200, log_every=5, eval_every=50, eval_tokens=1024)
+run = runs.create_run(tempfile.mkdtemp() + "/run", settings, data.load(), model.tokenizer)
+run.train(sinks=[LivePlot(every=0.2)], progress=False);
 """
+KERNEL = dict(kernelspec=dict(name="python3", display_name="Python 3", language="python"))
+CHANGED = """old => {
+  const text = document.querySelector('.feste-answer').textContent;
+  return text.length > 40 && text !== old;
+}"""
 
 
 @pytest.fixture
 def lab(tmp_path):
     "A JupyterLab on a free port of this machine, serving one notebook."
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(ASK.strip()), nbformat.v4.new_code_cell(TRAIN.strip())],
-                                  metadata=dict(kernelspec=dict(name="python3", display_name="Python 3", language="python")))
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in (ASK, TRAIN)]
+    nb = nbformat.v4.new_notebook(cells=cells, metadata=KERNEL)
     nbformat.write(nb, tmp_path / "live.ipynb")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     home = tmp_path / "home"
     home.mkdir()
-    env = os.environ | dict(JUPYTER_CONFIG_DIR=str(home), JUPYTERLAB_SETTINGS_DIR=str(home), JUPYTERLAB_WORKSPACES_DIR=str(home))
-    command = [shutil.which("jupyter", path=Path(sys.executable).parent), "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}",
-               "--IdentityProvider.token=test", f"--ServerApp.root_dir={tmp_path}", "--LabApp.news_url=None"]
-    with open(tmp_path / "lab.log", "w") as log, subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log) as server:
+    own = ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    env = os.environ | dict.fromkeys(own, str(home))
+    command = [
+        shutil.which("jupyter", path=Path(sys.executable).parent), "lab", "--no-browser",
+        "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token=test",
+        f"--ServerApp.root_dir={tmp_path}", "--LabApp.news_url=None"]
+    address = f"http://127.0.0.1:{port}"
+    with (open(tmp_path / "lab.log", "w") as log,
+          subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log) as server):
         try:
             for _ in range(120):
-                try: urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=test", timeout=5).close(); break
+                try: urllib.request.urlopen(f"{address}/api?token=test", timeout=5).close()
                 except OSError: time.sleep(0.5)
-            else: pytest.fail("JupyterLab did not start: " + (tmp_path / "lab.log").read_text()[-2000:])
-            yield f"http://127.0.0.1:{port}/lab/tree/live.ipynb?token=test&reset"
+                else: break
+            else:
+                log = (tmp_path / "lab.log").read_text()
+                pytest.fail("JupyterLab did not start: " + log[-2000:])
+            yield f"{address}/lab/tree/live.ipynb?token=test&reset"
         finally: server.terminate()
 
 
@@ -75,7 +89,7 @@ def test_sampler_and_live_plot(lab, browser):
     assert first.startswith("KING:")
     sampler.locator("input[name=seed]").fill("2")
     sampler.get_by_role("button").click()
-    page.wait_for_function("old => { const t = document.querySelector('.feste-answer').textContent; return t.length > 40 && t !== old }", arg=answer.evaluate("e => e.textContent"))
+    page.wait_for_function(CHANGED, arg=answer.evaluate("e => e.textContent"))
     sampler.get_by_role("button", name="Generate").wait_for()
     assert answer.inner_text() != first
 

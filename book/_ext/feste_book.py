@@ -1,7 +1,8 @@
-"""What the book adds to Sphinx: it reads nbdev's directives, and brings the package's widgets to pages without a kernel.
+"""What the book adds to Sphinx: nbdev's directives, and widgets on pages without a kernel.
 
-Jupyter Book prints `#| export` as it stands and `#| hide` hides nothing. Before myst-nb sees a notebook, its JSON is
-rewritten here: directive lines go, hidden cells are tagged, and each exported cell is told apart with its module's name.
+Jupyter Book prints `#| export` as it stands and `#| hide` hides nothing. Before myst-nb sees a
+notebook, its JSON is rewritten here: directive lines go, hidden cells are tagged, and each
+exported cell is labelled with its module's name.
 """
 import hashlib
 import json
@@ -45,20 +46,25 @@ def rewrite(notebook: dict) -> dict:
             if name == "default_exp":
                 module = value
             elif name == "solution":
-                cell["metadata"]["mystnb"] = {"code_prompt_show": f"Solution to exercise {value}", "code_prompt_hide": f"Hide the solution to exercise {value}"}
+                cell["metadata"]["mystnb"] = {
+                    "code_prompt_show": f"Solution to exercise {value}",
+                    "code_prompt_hide": f"Hide the solution to exercise {value}"}
             tag = TAGS.get(d) or TAGS.get(name)
             if tag:
                 tags.add(tag)
-        if any(d.split()[0] in EXPORTS for d in found) and "remove-cell" not in tags:
-            target = next((d.split()[1] for d in found if d.split()[0] in EXPORTS and len(d.split()) > 1), module)
+        exports = [d.split() for d in found if d.split()[0] in EXPORTS]
+        if exports and "remove-cell" not in tags:
+            target = next((words[1] for words in exports if len(words) > 1), module)
             cells.append(label(target, len(cells)))
-        cells.append(cell | {"source": source, "metadata": cell["metadata"] | ({"tags": sorted(tags)} if tags else {})})
+        metadata = cell["metadata"] | ({"tags": sorted(tags)} if tags else {})
+        cells.append(cell | {"source": source, "metadata": metadata})
     return notebook | {"cells": cells}
 
 
 def label(module: str, number: int) -> dict:
     "A line above an exported cell that says which module it goes to."
-    text = f'<p class="feste-export" title="This cell is part of the package">feste/{module.replace(".", "/")}.py</p>'
+    text = ('<p class="feste-export" title="This cell is part of the package">'
+            f'feste/{module.replace(".", "/")}.py</p>')
     return {"cell_type": "markdown", "id": f"label-{number}", "metadata": {}, "source": text}
 
 
@@ -72,20 +78,28 @@ def digest(root: Path, files: list[Path]) -> str:
 
 
 def fingerprint(root: Path) -> str:
-    "A hash of all that a chapter's results depend on besides its own cells: the package, the data's record, the pinned versions."
-    return digest(root, [*sorted((root / "feste").glob("*.py")), *sorted((root / "data" / "recordings").rglob("*.*")), root / "data" / "manifest.json", root / "requirements.txt"])
+    """A hash of all that a chapter's results depend on besides its own cells.
+
+    The package, the data's record, the pinned versions.
+    """
+    package = sorted((root / "feste").rglob("*.py"))
+    recorded = sorted((root / "data" / "recordings").rglob("*.*"))
+    others = [root / "data" / "manifest.json", root / "requirements.txt"]
+    return digest(root, package + recorded + others)
 
 
 def looks(root: Path) -> str:
-    "A hash of the styles and scripts: when they change, every page is written again, and nothing is run."
-    return digest(root, [*sorted((root / "book" / "_static").glob("*")), *sorted((root / "feste" / "static").glob("*"))])
+    "A hash of styles and scripts: when they change, pages are written again, nothing is run."
+    folders = (root / "book" / "_static", root / "feste" / "static")
+    return digest(root, [f for folder in folders for f in sorted(folder.glob("*"))])
 
 
 def on_source_read(app, docname: str, source: list[str]) -> None:
     if not app.env.doc2path(docname).endswith(".ipynb"):
         return
     notebook = rewrite(json.loads(source[0]))
-    # The execution cache looks at code cells and the kernel's description: through the latter, a changed package re-runs the chapters.
+    # The execution cache looks at code cells and the kernel's description: through the latter,
+    # a changed package runs the chapters again.
     notebook["metadata"].setdefault("kernelspec", {})["feste"] = app.config.feste_fingerprint
     source[0] = json.dumps(notebook)
 
@@ -99,19 +113,21 @@ def on_env_get_outdated(app, env, added, changed, removed) -> set[str]:
 
 
 def classic(name: str, module: str) -> str:
-    "An ES module with one default export as a plain script, so that pages opened from disk can run it too."
+    "An ES module with one default export as a plain script, for pages opened from disk too."
     if module.count("export default") != 1 or re.search(r"^import ", module, re.M):
         raise ValueError(f"{name}.js needs exactly one `export default` and no imports")
-    return f"festeWidgets[{json.dumps(name)}] = (() => {{\n{module.replace('export default', 'return')}\n}})();\n"
+    body = module.replace("export default", "return")
+    return f"festeWidgets[{json.dumps(name)}] = (() => {{\n{body}\n}})();\n"
 
 
-HOST = """// Built from feste/static/*.js: the same widgets as in Jupyter, given their saved state and no kernel.
+HOST = """// Built from feste/static/*.js: Jupyter's widgets with saved state and no kernel.
 const festeWidgets = {};
 %s
 document.addEventListener("DOMContentLoaded", () => {
   for (const el of document.querySelectorAll(".feste-widget")) {
     const state = JSON.parse(el.querySelector("script[type='application/json']").textContent);
-    const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {}, off() {} };
+    const set = (name, value) => { state[name] = value; };
+    const model = { get: (name) => state[name], set, save_changes() {}, on() {}, off() {} };
     festeWidgets[el.dataset.widget].render({ model, el });
   }
 });
@@ -124,14 +140,16 @@ def on_builder_inited(app) -> None:
         return
     out, static = Path(app.outdir) / "_static", ROOT / "feste" / "static"
     out.mkdir(parents=True, exist_ok=True)
-    modules = "".join(classic(f.stem, f.read_text(encoding="utf-8")) for f in sorted(static.glob("*.js")))
-    (out / "feste_widgets.js").write_text(HOST % modules, encoding="utf-8")
-    (out / "feste_widgets.css").write_text("".join(f.read_text(encoding="utf-8") for f in sorted(static.glob("*.css"))), encoding="utf-8")
+    read = lambda kind: {f.stem: f.read_text("utf-8") for f in sorted(static.glob(kind))}
+    scripts = "".join(classic(name, module) for name, module in read("*.js").items())
+    (out / "feste_widgets.js").write_text(HOST % scripts, encoding="utf-8")
+    (out / "feste_widgets.css").write_text("".join(read("*.css").values()), encoding="utf-8")
 
 
 def on_page_context(app, pagename, templatename, context, doctree) -> None:
     "Leave out scripts that would come from another host; the book is whole without them."
-    context["script_files"] = [s for s in context["script_files"] if "//" not in str(getattr(s, "filename", s) or "")]
+    foreign = lambda script: "//" in str(getattr(script, "filename", script) or "")
+    context["script_files"] = [s for s in context["script_files"] if not foreign(s)]
 
 
 def setup(app) -> dict:
