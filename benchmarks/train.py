@@ -46,7 +46,7 @@ def feste_step(cfg, dropout: float, threads: int):
 
     from feste.fast.engine import Engine
     from feste.model import init
-    flat = init(cfg, np.random.default_rng(0))
+    flat = init(cfg)
     grad, m, v = (np.zeros_like(flat) for _ in range(3))
     engine, done = Engine(cfg, threads), 0
 
@@ -54,7 +54,7 @@ def feste_step(cfg, dropout: float, threads: int):
         nonlocal done
         done += 1
         grad[:] = 0
-        loss = engine.loss_and_grads(flat, grad, X, Y, dropout, done)
+        loss = engine.loss_and_grads(flat, grad, X, Y, dropout, (0, done))
         engine.update(flat, grad, m, v, done, 3e-4, 0.1, limit=1.0)
         return loss
     return step

@@ -16,7 +16,8 @@ Each module comes from one chapter of the course:
 - `fast`: the compiled twins, optional: `jit`, `machine`, `matmul`, `kernels`, `engine`
   and `tokenizer`; `twins` finds them
 - `plots`, `widgets`, `cli`: figures, widgets for notebooks, the `feste` command
-- `files`, `records`: files that are whole or absent; run folders, read
+- `files`, `random`, `records`: files that are whole or absent; random numbers from counters;
+  run folders, read
 
 A first run, on the plays, and a model that comes with the course:
 
@@ -32,7 +33,7 @@ from __future__ import annotations
 __version__ = "0.1.0"
 __all__ = [
     "backprop", "cli", "data", "fast", "files", "generation", "ledger", "load", "model",
-    "optim", "plots", "records", "runs", "tensors", "tokenizer", "training", "twins",
+    "optim", "plots", "random", "records", "runs", "tensors", "tokenizer", "training", "twins",
     "weights", "widgets",
 ]
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         model,
         optim,
         plots,
+        random,
         records,
         runs,
         tensors,

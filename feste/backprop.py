@@ -210,7 +210,7 @@ def loss_and_grads(
     cfg: Config,
     X: np.ndarray,              # (B, T) integers: inputs
     Y: np.ndarray,              # (B, T) integers: targets
-    drop: Drop = keep_all,      # `dropout(rate, rng)` while training
+    drop: Drop = keep_all,      # such as `SequenceDropout`, while training
     checkpointing: bool = False,    # compute blocks twice, to keep less memory
 ) -> float: # mean loss, nats per token
     "Forward and backward for a batch, one sequence at a time."

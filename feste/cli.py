@@ -21,7 +21,9 @@ import feste
 from . import twins
 from .model import PRESETS, preset
 
-if TYPE_CHECKING: from feste.runs import Run
+if TYPE_CHECKING:
+    from feste.runs import Run
+    from feste.training import Settings
 
 # %% ../nbs/92_cli.ipynb #d68197b6
 class Plain(click.Group):
@@ -41,7 +43,7 @@ class Plain(click.Group):
     cls=Plain,
     context_settings=dict(help_option_names=["-h", "--help"], show_default=True),
 )
-@click.version_option(feste.__version__)
+@click.version_option(feste.__version__, prog_name="feste")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
     "Feste: build a language model from nothing, and train it on Shakespeare."
@@ -80,11 +82,13 @@ def _go(run: "Run") -> None:
         click.echo(f"\nstopped after step {run.step} of {run.settings.steps}; "
                    f"nothing is lost. {again}")
         sys.exit(130)
-    last = [r for r in read_metrics(run.folder) if r.get("val_loss")][-1]
-    click.echo(
+    measured = (r for r in reversed(read_metrics(run.folder))
+                if None not in (r.get("val_loss"), r.get("val_bits_per_byte")))
+    last = next(measured, None)
+    result = "the run is finished" if last is None else (
         f"validation loss {last['val_loss']:.3f} nats per token, "
-        f"{last['val_bits_per_byte']:.3f} bits per byte. "
-        f"Sample it: feste sample {run.folder}")
+        f"{last['val_bits_per_byte']:.3f} bits per byte")
+    click.echo(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #f5625f3d
 _OPTIONS = (
@@ -105,8 +109,10 @@ _OPTIONS = (
                  help="Compiled, or the readable reference."),
     click.option("--threads", type=click.IntRange(1), default=None,
                  help="Threads of the engine.  [default: physical cores]"),
+    click.option("--exact", is_flag=True,
+                 help="The same bits for any number of threads; somewhat slower."),
     click.option("--seed", type=click.IntRange(0), default=0,
-                 help="Of the initialization and the batches."),
+                 help="Of the initialization, the batches and dropout."),
 )
 
 # %% ../nbs/92_cli.ipynb #07f18cb9
@@ -132,16 +138,15 @@ def _train(
     from feste.training import Settings
     shape = replace(preset(name), positions=positions, n_head=heads or preset(name).H)
     chosen = Settings(shape, **settings)
-    _announce(chosen)
-    _go(runs.create_run(folder, chosen, data.load(text)))
+    with runs.create_run(folder, chosen, data.load(text), announce=_announce) as run: _go(run)
 
 # %% ../nbs/92_cli.ipynb #0ab3c42b
-def _announce(settings: Any) -> None:
-    "Say what a new run will take."
+def _announce(settings: "Settings") -> None:
+    "Say what a new run will take, once its folder and its text have been looked at."
     engine = twins.fast("engine") if settings.backend == "engine" else None
     if engine is None: return
     parts = engine.plan(settings.model, settings.threads or engine.physical_cores(),
-                        settings.checkpointing)
+                        settings.checkpointing, exact=settings.exact)
     click.echo(f"memory for the model: {sum(parts.values()) / 1e6:,.0f} MB, of it "
                f"activations {parts['activations'] / 1e6:,.0f} MB", err=True)
     if not engine.compiled_before():
@@ -153,7 +158,7 @@ def _announce(settings: Any) -> None:
 def _resume(folder: Path) -> None:
     "Go on with the run in FOLDER from its newest checkpoint, on the same text."
     from feste import runs
-    _go(runs.resume_run(folder))
+    with runs.resume_run(folder) as run: _go(run)
 
 # %% ../nbs/92_cli.ipynb #661c7a2a
 @main.command("sample")
@@ -199,10 +204,10 @@ def _doctor() -> None:
     "Say what this machine is, how fast it is, and what may slow it down."
     machine = twins.fast("machine")
     if machine is None:
-        raise click.ClickException("numba is not installed: nothing can be measured, and the "
-                                   "reference trains instead. Try: pip install numba")
+        raise click.ClickException("compiled code does not run here: nothing can be measured, "
+                                   "and the reference trains instead. Try: pip install numba")
     found = machine.doctor()
     notes = found.pop("notes")
-    for name, said in found.items(): click.echo(f"{name:18}{said}")
+    for name, value in found.items(): click.echo(f"{name:18}{value}")
     for note in notes: click.echo(f"Note: {note}")
     if not notes: click.echo("Nothing to note.")

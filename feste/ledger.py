@@ -27,7 +27,7 @@ ELEMENT_COSTS = {
     "gelu": (EXP + 9, 1, 2),                # keeps its input, for the backward pass
     "gelu_bwd": (EXP + 16, 2, 1),
     "cross_entropy": (EXP + 4, 1, 1),       # loss and gradient in one
-    "adamw": (15, 4, 3),                    # parameter, gradient, two moments
+    "adamw": (15, 4, 3),                    # parameter, gradient, two running averages
     "add": (1, 2, 1),
     "copy": (0, 1, 1),
 }
@@ -78,7 +78,11 @@ def forward_steps(
     cfg: Config,
     T: int | None = None,   # positions; the longest context if None
 ) -> list[tuple[str, str, Shape]]: # for `ledger`
-    "Every operation of a forward pass on one sequence: name, operation, shape."
+    """The operations of a forward pass on one sequence: name, operation, shape.
+
+    Every operation that is counted: biases of the products, the scale of the scores and the
+    mask are left out.
+    """
     T, C, H, hs = T or cfg.T, cfg.C, cfg.H, cfg.C // cfg.H
     steps: list[tuple[str, str, Shape]] = [("embedding", "add", (T, C))]
     for i in range(cfg.L):
@@ -99,5 +103,8 @@ def kept_numbers(cfg: Config, T: int | None = None, checkpointing: bool = False)
     Parameters apart, without dropout's masks. With `checkpointing`: each block's input.
     """
     T, C = T or cfg.T, cfg.C
-    block = 20 * T * C + cfg.H * T * T + 2 * T  # qkv 3, three of the MLP's 4, and five more
+    mlp = 3 * 4 * T * C             # GELU's input, its tanh and its output: 4C channels each
+    attention = 3 * T * C + T * C   # queries, keys, values; the mixed values for c_proj
+    norms = 2 * (2 * T * C + T)     # twice: normalized x, the output, 1 / deviation of each row
+    block = attention + cfg.H * T * T + norms + mlp     # and T × T probabilities for each head
     return cfg.L * (T * C if checkpointing else block) + 2 * T * C + 2 * T + T * cfg.V

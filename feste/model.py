@@ -3,8 +3,9 @@
 # %% auto #0
 __all__ = ['PRESETS', 'Spread', 'Cache', 'Drop', 'GELU_A', 'GELU_B', 'Config', 'preset', 'Slot', 'layout', 'n_params', 'views',
            'gpt2_std', 'xavier_std', 'kaiming_std', 'init', 'linear_fwd', 'too_long', 'embedding_fwd', 'layer_norm_fwd',
-           'softmax', 'keep_all', 'dropout', 'rotary_turn', 'rotate', 'split_heads', 'join_heads', 'attention_fwd',
-           'gelu_fwd', 'block_fwd', 'gpt_fwd', 'token_losses', 'cross_entropy_fwd', 'loss_fwd']
+           'softmax', 'keep_all', 'dropout', 'check_rate', 'SequenceDropout', 'rotary_turn', 'rotate', 'split_heads',
+           'join_heads', 'attention_fwd', 'gelu_fwd', 'block_fwd', 'gpt_fwd', 'token_losses', 'cross_entropy_fwd',
+           'loss_fwd']
 
 # %% ../nbs/30_architecture.ipynb #1b8cc073
 __doc__ = """The reference model, forward: configuration, one flat parameter buffer,
@@ -22,6 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from . import random
 
 # %% ../nbs/30_architecture.ipynb #1fbb2d3d
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def kaiming_std(name: str, shape: tuple[int, ...], cfg: Config) -> float:
 # %% ../nbs/30_architecture.ipynb #f53ace3d
 def init(
     cfg: Config,
-    rng: np.random.Generator,   # same generator state, same parameters
+    seed: int = 0,              # same seed, same parameters
     dtype: DTypeLike = np.float32,
     std: Spread = gpt2_std,     # how wide each matrix is drawn
 ) -> np.ndarray: # (n_params,): the buffer
@@ -178,12 +181,15 @@ def init(
     A tied head is the embedding's table. Raises `ValueError` for a deviation that is none.
     """
     flat = np.zeros(n_params(cfg), dtype)
-    for name, w in views(flat, cfg).items():
-        if w.ndim == 2 and not (cfg.tied and name == "lm_head.weight"):
+    tensors = views(flat, cfg)
+    for site, name in enumerate(layout(cfg)):
+        w = tensors[name]
+        if w.ndim == 2:
             width = std(name, w.shape, cfg)
             if not 0 <= width < math.inf:
                 raise ValueError(f"the deviation of {name} is {width}: it must be 0 or more")
-            w[:] = width * rng.standard_normal(w.shape)
+            key = random.key_of(seed, random.INIT, site)
+            w[:] = (width * random.normal(key, w.size)).reshape(w.shape)
         elif name.endswith("weight") and w.ndim == 1:
             w[:] = 1
     return flat
@@ -260,15 +266,41 @@ def dropout(
 
     A deep copy of it draws the same masks again.
     """
+    check_rate(rate)
+    return partial(_drop, rate, rng) if rate else keep_all
+
+def check_rate(rate: float) -> None:
+    "Raise `ValueError` for a rate that makes no sense."
     if not 0 <= rate < 1:
         raise ValueError(f"dropout is {rate}: it must be 0 or more, and below 1")
-    return partial(_drop, rate, rng) if rate else keep_all
 
 def _drop(
     rate: float, rng: np.random.Generator, x: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     mask = ((rng.random(x.shape) >= rate) / (1 - rate)).astype(x.dtype)
     return x * mask, mask
+
+# %% ../nbs/30_architecture.ipynb #cc37bd3a
+class SequenceDropout:
+    """Dropout for one sequence, site after site: the masks that every backend computes.
+
+    A deep copy goes on at the same site. Raises `ValueError` for a rate that makes no sense.
+    """
+    def __init__(
+        self,
+        rate: float,        # probability of zero: from 0 up to, but not, 1
+        key: random.Key,    # of the sequence
+    ) -> None:
+        check_rate(rate)
+        self.rate, self.key, self.site = rate, key[0], 0
+
+    def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        if not self.rate: return x, None
+        rows, columns = math.prod(x.shape[:-1]), x.shape[-1]
+        key, self.site = random.site_key(self.key, self.site), self.site + 1
+        kept = ~random.is_dropped(self.rate, key, rows, columns)
+        mask = (kept * np.float32(1 / (1 - self.rate))).astype(x.dtype).reshape(x.shape)
+        return x * mask, mask
 
 # %% ../nbs/30_architecture.ipynb #6c1e83ee
 def rotary_turn(
@@ -359,7 +391,7 @@ def gpt_fwd(
     p: dict[str, np.ndarray],  # parameters, from `views`
     cfg: Config,
     ids: np.ndarray,           # (T,) integers
-    drop: Drop = keep_all,     # `dropout(rate, rng)` while training
+    drop: Drop = keep_all,     # such as `SequenceDropout`, while training
     checkpointing: bool = False,    # keep only the input of each block
 ) -> tuple[np.ndarray, Cache]: # (T, V) logits; cache
     """GPT-2's forward pass on one sequence.
@@ -370,7 +402,7 @@ def gpt_fwd(
     if len(ids) > cfg.T: raise too_long(len(ids), cfg.T)
     if checkpointing and drop is not keep_all and copy.deepcopy(drop) is drop:
         raise ValueError("with checkpointing, drop must draw the same masks again when it is "
-                         "copied: make it by feste.model.dropout")
+                         "copied: make it by dropout or SequenceDropout")
     x, emb = embedding_fwd(np.asarray(ids), p["wte.weight"], p.get("wpe.weight"))   # (T, C)
     x, mask = drop(x)
     blocks: list = []           # each block's cache, or how to make it again

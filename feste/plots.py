@@ -232,26 +232,40 @@ def loss_figure(
 ) -> Shown:
     "Training and validation loss of a run against steps, with the last values in words."
     rows = read_metrics(run) if isinstance(run, (str, Path)) else run
-    val = _curve(rows, "val_loss")
+    drawn = {name: points for name in _LINES if (points := _curve(rows, f"{name}_loss"))}
     fig, ax = plt.subplots(figsize=(7, 3.4))
-    ax.plot(*_axes(_curve(rows, "train_loss")), label="training", linewidth=1)
-    ax.plot(*_axes(val), "o--", label="validation", markersize=4)
+    for name, points in drawn.items():
+        ax.plot(*zip(*points), _LINES[name][0], label=_LINES[name][1], markersize=4)
     ax.set_xlabel("step")
     ax.set_ylabel("loss, nats per token")
-    ax.legend(frameon=False)
+    if drawn: ax.legend(frameon=False)
     ax.grid(alpha=.3)
-    words = (f"Validation loss falls from {val[0][1]:.2f} at step {val[0][0]:.0f} to "
-             f"{val[-1][1]:.2f} at step {val[-1][0]:.0f}." if val else "Nothing measured yet.")
-    return figure(fig, "Loss against training steps: a solid line for training, a dashed line "
-                  f"with dots for validation. {words}", caption)
+    return figure(fig, "Loss against training steps. " + _loss_words(drawn), caption)
+
+# %% ../nbs/90_plots.ipynb #75b07354
+# Each loss: how it is drawn, what it is called, how its line looks.
+_LINES = {"train": ("C0-", "training", "A solid line"),
+          "val": ("C1o--", "validation", "A dashed line with dots")}
+
+def _loss_words(drawn: dict[str, list[tuple[float, float]]]) -> str:
+    "What a loss figure shows, in words."
+    if not drawn: return "Nothing measured yet."
+    words = [f"{_LINES[name][2]}: {_LINES[name][1]} loss {_change(points)}."
+             for name, points in drawn.items()]
+    missing = [f"No {_LINES[name][1]} loss was measured." for name in _LINES.keys() - drawn]
+    return " ".join(words + missing)
+
+def _change(points: list[tuple[float, float]]) -> str:
+    "From where to where a curve goes."
+    (start, first), (end, last) = points[0], points[-1]
+    if len(points) == 1: return f"is {first:.2f} at step {start:.0f}"
+    verb = "rises" if last > first else "falls" if last < first else "goes"
+    return f"{verb} from {first:.2f} at step {start:.0f} to {last:.2f} at step {end:.0f}"
 
 def _curve(rows: Sequence[Row], column: str) -> list[tuple[float, float]]: # (step, value)
     "A column where it was measured."
     points = ((row["step"], row.get(column)) for row in rows)
     return [(step, y) for step, y in points if step is not None and y is not None]
-
-def _axes(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    return [x for x, _ in points], [y for _, y in points]
 
 # %% ../nbs/90_plots.ipynb #2401ecd9
 class LivePlot:

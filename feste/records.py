@@ -35,7 +35,7 @@ def read_metrics(
     if "step" not in header or len(set(header)) < len(header):
         raise _damaged(path, "its first line names no columns, or no step")
     try: return [_row(header, row) for row in rows]
-    except ValueError as e: raise _damaged(path, str(e)) from None
+    except (ValueError, OverflowError) as e: raise _damaged(path, str(e)) from None
 
 # %% ../nbs/96_records.ipynb #d05d6167
 def _row(header: list[str], fields: list[str]) -> Row:
@@ -64,26 +64,30 @@ def weights_file(
     "The file with a folder's weights. Raises `NoModel` if there is none."
     folder = Path(folder)
     found = [*checkpoints(folder)[-1:],
-             *(folder / n for n in ("weights.safetensors", "model.safetensors"))]
+             *(folder / n for n in ("model.safetensors", "weights.safetensors"))]
     for path in found:
         if path.is_file(): return path
     raise NoModel(f"{folder} holds no trained model: expected checkpoints/, or "
-                  "weights.safetensors, in it")
+                  "model.safetensors, in it")
 
 # %% ../nbs/96_records.ipynb #cbde97c7
 def read_run(folder: str | Path) -> dict[str, Any]:
     """What `run.json` says: settings, data, hashes, versions, command line.
 
-    Raises `FileNotFoundError` if there is none, and `Damaged` if it is no JSON object.
+    Raises `FileNotFoundError` if there is none, and `Damaged` if it, or what it says of the
+    data, is no JSON object.
     """
-    return read_json(Path(folder) / "run.json")
+    path = Path(folder) / "run.json"
+    run = read_json(path)
+    if not isinstance(run.get("data") or {}, dict): raise _damaged(path, "data is no object")
+    return run
 
 def recording(
     name: str, # such as "tiny"
 ) -> Path:
     "The folder of a model that comes with the course. Raises `NoModel` for any other name."
     home = package_file("recordings")
-    names = sorted(f.parent.name for f in home.glob("*/weights.safetensors"))
+    names = sorted(f.parent.name for f in home.glob("*/model.safetensors"))
     if name not in names:
         raise NoModel(f"there is no recorded model {name!r}: "
                       f"choose from {', '.join(names) or 'none'}")

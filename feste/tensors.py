@@ -106,7 +106,7 @@ def tensor(nested: float | list) -> Tensor:
         sizes = {len(x) if isinstance(x, (list, tuple)) else None for x in level}
         if len(sizes) > 1:
             raise ValueError(f"the lists on level {len(shape)} differ in length: "
-                             "a tensor's rows are all as long")
+                             "a tensor's rows are all equally long")
         shape.append(len(level[0]))
         level = [y for x in level for y in x]
     if any(isinstance(x, (list, tuple)) for x in level):
@@ -164,7 +164,7 @@ def transpose(t: Tensor, axes: Sequence[int] = ()) -> Tensor: # a view
 
 # %% ../nbs/20_tensors.ipynb #ae372dfb
 def contiguous(t: Tensor) -> Tensor:
-    "Itt if its numbers lie in order without gaps; else a copy that does."
+    "The tensor itself if its numbers lie in order without gaps; else a copy that does."
     if t.strides == row_strides(t.shape): return t
     return Tensor(list(t), t.shape)
 

@@ -10,7 +10,7 @@ Contract: a file appears whole or not at all, and says what model it holds. A fi
 not what it should be raises `Damaged`, naming every tensor that is wrong.
 """
 import json, re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +76,23 @@ def load_weights(
     try:
         with safetensors.safe_open(path, framework="numpy") as f:
             metadata, tensors = f.metadata() or {}, {n: f.get_tensor(n) for n in f.keys()}
-        cfg = Config(**json.loads(metadata["config"]))
-    except FileNotFoundError: raise
+        cfg = _read_config(metadata["config"], path)
+    except (FileNotFoundError, Damaged): raise
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as e:
         raise Damaged(f"{path} is damaged, cut short, or no model of this course ({e}): "
                       "delete it and use another copy or an earlier checkpoint") from None
     _check(tensors, cfg, path)
     flat = np.concatenate([tensors.pop(n).ravel() for n in layout(cfg)])
     return flat, cfg, tensors, metadata
+
+def _read_config(text: str, path: str | Path) -> Config:
+    "The configuration in a file's metadata. Raises `Damaged` for fields that are unknown."
+    values = dict(json.loads(text))
+    unknown = [name for name in values if name not in {f.name for f in fields(Config)}]
+    if unknown:
+        raise Damaged(f"{path} was written by another version of feste, whose configuration "
+                      f"has {', '.join(unknown)}: load it with that version")
+    return Config(**values)
 
 # %% ../nbs/32_weights.ipynb #0bfee483
 def gpt2_config(cfg: Config) -> dict[str, Any]:
@@ -94,7 +103,7 @@ def gpt2_config(cfg: Config) -> dict[str, Any]:
         "vocab_size": cfg.vocab_size, "n_embd": cfg.n_embd, "n_layer": cfg.n_layer,
         "n_head": cfg.n_head, "n_positions": cfg.n_positions,
         "tie_word_embeddings": cfg.tied, "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
+        "layer_norm_epsilon": 1e-5, "bos_token_id": None, "eos_token_id": None,
         **({"positions": cfg.positions} if cfg.rotary else {}),
     }
 
@@ -118,6 +127,7 @@ def save_gpt2(
 # %% ../nbs/32_weights.ipynb #b02e4295
 # What GPT-2's configuration must say where it says anything; else its numbers would differ.
 _SAME = {
+    "model_type": ("gpt2",),
     "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
     "layer_norm_epsilon": (1e-5,),
     "scale_attn_weights": (True,),
@@ -127,10 +137,11 @@ _SAME = {
 
 def _gpt2_heads(path: Path) -> int | None: # None if the file does not say
     "How many heads `config.json` says. Raises `ValueError` if it asks for another model."
-    said = read_json(path) if path.is_file() else {}
-    other = [f"{k} is {said[k]!r}" for k, v in _SAME.items() if k in said and said[k] not in v]
+    config = read_json(path) if path.is_file() else {}
+    other = [f"{k} is {config[k]!r}" for k, v in _SAME.items()
+             if k in config and config[k] not in v]
     if other: raise ValueError(f"{path}: this model computes otherwise: " + "; ".join(other))
-    return said.get("n_head")
+    return config.get("n_head")
 
 # %% ../nbs/32_weights.ipynb #9af6db99
 def _gpt2_tensors(path: Path) -> dict[str, np.ndarray]:
@@ -169,8 +180,8 @@ def load_gpt2(
     path = Path(path)
     if path.is_dir(): path = path / "model.safetensors"
     beside = path.with_name("config.json")
-    said = _gpt2_heads(beside)
-    n_head = n_head or said
+    recorded_heads = _gpt2_heads(beside)
+    n_head = n_head or recorded_heads
     if n_head is None: raise ValueError(f"{beside} does not say how many heads: pass n_head")
     tensors = _gpt2_tensors(path)
     cfg = _gpt2_shape(tensors, n_head, path)

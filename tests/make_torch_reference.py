@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from feste.model import Config, init, layout, views
+from feste.model import Config, gpt2_std, layout, n_params, views
 
 CFG = Config(vocab_size=13, n_positions=7, n_embd=12, n_layer=2, n_head=3)
 TIED, ROTARY = replace(CFG, tied=True), replace(CFG, positions="rotary")
@@ -79,6 +79,16 @@ def tensors(flat: np.ndarray, cfg: Config) -> dict[str, torch.Tensor]:
     return {n: torch.tensor(w, requires_grad=True) for n, w in own.items()}
 
 
+def start(cfg: Config, rng: np.random.Generator) -> np.ndarray:
+    "Parameters of this script's own, as wide as GPT-2's: they must not change with `init`."
+    flat = np.zeros(n_params(cfg))
+    for name, w in views(flat, cfg).items():
+        if name not in layout(cfg): continue        # a tied head is the embedding's table
+        if w.ndim == 2: w[:] = gpt2_std(name, w.shape, cfg) * rng.standard_normal(w.shape)
+        elif name.endswith("weight"): w[:] = 1
+    return flat
+
+
 def gradients(p: dict[str, torch.Tensor]) -> np.ndarray:
     return np.concatenate([w.grad.numpy().ravel() for w in p.values()])
 
@@ -92,7 +102,7 @@ def main() -> None:
     out = dict(shape=shape, X=X, Y=Y, versions=versions)
     kinds = {"untied": CFG, "tied": TIED, "rotary": ROTARY, "tied, rotary": BOTH}
     for kind, cfg in kinds.items():
-        flat = init(cfg, rng, np.float64)
+        flat = start(cfg, rng)
         flat += 0.2 * rng.standard_normal(flat.size)    # so that no gradient is nearly zero
         p = tensors(flat, cfg)
         loss = forward(p, cfg, tX, tY)

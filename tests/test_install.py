@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, run
 
-LEAVE = shutil.ignore_patterns("__pycache__", ".*", "corpus", "cache", "runs", "recordings")
+LEAVE = shutil.ignore_patterns("__pycache__", ".*", "corpus", "cache", "runs")
 
 
 def pins() -> str:
@@ -64,7 +64,8 @@ def test_every_module_imports_without_dev_packages(fresh):
 def test_version_types_manifest_and_widgets_are_in_the_wheel(fresh):
     assert say(fresh, "import feste; print(feste.__version__)") == "0.1.0"
     package = Path(say(fresh, "import feste; print(feste.__path__[0])"))
-    for name in ("py.typed", "static/sampler.js", "fast/engine.py", "record/manifest.json"):
+    for name in ("py.typed", "static/sampler.js", "fast/engine.py", "record/manifest.json",
+                 "record/recordings/tiny/model.safetensors"):
         assert (package / name).is_file(), name
     assert say(fresh, "from feste import data; print(len(data.manifest()['plays']))") == "38"
 
@@ -73,6 +74,12 @@ def test_modules_come_when_asked_for(fresh):
     assert say(fresh, "import feste; print(feste.tokenizer.Tokenizer([]).vocab_size)") == "256"
     slip = "import feste\ntry: feste.tokeniser\nexcept AttributeError as e: print(e)"
     assert "no attribute 'tokeniser'" in say(fresh, slip)
+
+
+def test_recorded_models_are_in_the_wheel(fresh):
+    for name in ("tiny", "four-heads"):
+        text = f"import feste; print(len(feste.load('{name}').generate('HAMLET:', 3, seed=1)))"
+        assert int(say(fresh, text)) > len("HAMLET:")
 
 
 def test_missing_plays_are_explained(fresh, tmp_path):

@@ -32,17 +32,48 @@ def targets(node: ast.AST, package: list[str]) -> list[str]:
     return [f"{base}.{alias.name}" for alias in node.names]
 
 
-def imports(name: str) -> set[str]:
-    "The modules of the package that a module's code imports, wherever it does."
-    path, every = modules()[name], modules()
-    package = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Import | ast.ImportFrom): continue
-        for target in targets(node, package):
-            while target and target not in every: target = target.rpartition(".")[0]
-            if target: found.add(target)
+def chains(tree: ast.AST) -> list[str]:
+    "Dotted names that begin at the package, as in `feste.cli.main`; also by another name."
+    roots = {"feste"} | {alias.asname for node in ast.walk(tree) if isinstance(node, ast.Import)
+                         for alias in node.names if alias.name == "feste" and alias.asname}
+    found = []
+    for node in ast.walk(tree):
+        parts = []
+        while isinstance(node, ast.Attribute): parts, node = [node.attr, *parts], node.value
+        if parts and isinstance(node, ast.Name) and node.id in roots:
+            found.append(".".join(["feste", *parts]))
+    return found
+
+
+def reached(source: str, package: list[str]) -> set[str]:
+    "The modules of the package that some code imports, or reaches through the package."
+    tree, every, found = ast.parse(source), modules(), set()
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    for target in [*(t for n in statements for t in targets(n, package)), *chains(tree)]:
+        while target and target not in every: target = target.rpartition(".")[0]
+        if target: found.add(target)
     return found - {"feste"}        # the package itself imports nothing
+
+
+def imports(name: str) -> set[str]:
+    "The same for a module of the package."
+    path = modules()[name]
+    package = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
+    return reached(path.read_text(encoding="utf-8"), package)
+
+
+def by_string(source: str) -> list[str]:
+    "What `importlib` or `__import__` is asked for by a string that names the package."
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and node.args): continue
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if called not in ("import_module", "__import__", "find_spec"): continue
+        first = node.args[0]
+        if isinstance(first, ast.JoinedStr) and first.values: first = first.values[0]
+        name = getattr(first, "value", None)
+        if isinstance(name, str) and name.split(".")[0] in ("", "feste"): found.append(name)
+    return found
 
 
 def level(name: str) -> int:
@@ -88,12 +119,37 @@ def test_twins_import_what_they_stand_beside(name):
                 f"{name} imports {other}, which is below what it stands beside")
 
 
-def test_only_twins_reaches_the_compiled_modules():
-    for name in REFERENCE:
+def test_only_twins_imports_by_string():
+    for name in [*REFERENCE, *FAST]:
         text = modules()[name].read_text(encoding="utf-8")
         constants = [n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)]
-        reached = [c for c in constants if isinstance(c, str) and c.startswith("feste.fast.")]
-        assert name == "feste.twins" or not reached, f"{name} names {reached}"
+        named = [c for c in constants if isinstance(c, str) and c.startswith("feste.fast.")]
+        found = named * (name in REFERENCE) + by_string(text)
+        assert name == "feste.twins" or not found, f"{name} asks for {found}"
+
+
+@pytest.mark.parametrize(("source", "expected"), [
+    ("import feste\ndef f(): return feste.cli.main", {"feste.cli"}),
+    ("import feste as f\nf.fast.engine.Engine(1).close()", {"feste.fast", "feste.fast.engine"}),
+    ("from . import cli", {"feste.cli"}),
+    ("from .fast import engine", {"feste.fast.engine"}),
+    ("import feste.cli as c", {"feste.cli"}),
+    ("from feste.model import init", {"feste.model"}),
+    ("import feste\nfeste.__version__, x.feste.cli", set()),
+])
+def test_these_tests_see_what_code_reaches(source, expected):
+    assert reached(source, ["feste"]) == expected
+
+
+@pytest.mark.parametrize(("source", "expected"), [
+    ("import importlib\nimportlib.import_module(f'feste.fast.{name}')", ["feste.fast."]),
+    ("from importlib import import_module\nimport_module('.cli', 'feste')", [".cli"]),
+    ("__import__('feste')", ["feste"]),
+    ("importlib.import_module(name), importlib.import_module('json')", []),
+    ("importlib.resources.files('feste')", []),
+])
+def test_these_tests_see_imports_by_string(source, expected):
+    assert by_string(source) == expected
 
 
 @pytest.mark.parametrize("name", ["plots", "widgets"])
@@ -131,8 +187,9 @@ COMPILER = ("numba", "llvmlite", "feste.fast")
 
 
 def test_the_package_alone_loads_nothing():
-    heavy = ("numpy", "matplotlib", "anywidget", "typing", *COMPILER)
-    assert loaded("import feste; dir(feste)", *heavy) == []
+    heavy = ("numpy", "matplotlib", "anywidget", "typing", "numba", "llvmlite")
+    assert loaded("import feste; dir(feste)", *heavy, "feste.fast") == []
+    assert loaded("import feste; dir(feste.fast)", *heavy, *FAST) == []
 
 
 @pytest.mark.parametrize("names", [
@@ -148,19 +205,35 @@ def test_help_loads_no_compiler():
     assert loaded(code, *COMPILER) == []
 
 
-def test_names_that_editors_complete():
-    public = {n.removeprefix("feste.") for n in REFERENCE} | {"fast", "load"}
-    code = "import feste; print(*[n for n in dir(feste) if n[:2] != '__'])"
-    assert set(run(sys.executable, "-c", code).stdout.split()) == public
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize(("package", "public"), [
+    ("feste", {n.removeprefix("feste.") for n in REFERENCE} | {"fast", "load"}),
+    ("feste.fast", {n.removeprefix("feste.fast.") for n in FAST})])
+def test_names_that_editors_complete(package, public):
+    code = (f"import feste; print(*[n for n in dir({package}) if n[:2] != '__']); "
+            f"print(*{package}.__all__)")
+    for line in run(sys.executable, "-c", code).stdout.splitlines():
+        assert set(line.split()) == public
+    tree = ast.parse(modules()[package].read_text(encoding="utf-8"))
     declared = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
                 for alias in node.names if node.level and not node.module}
     assert declared == public - {"load"}
 
 
+def test_compiled_modules_come_when_asked_for():
+    code = """
+import feste
+print(feste.fast.engine.Engine.__name__)
+try: feste.fast.steam
+except AttributeError as e: print(e)
+"""
+    done = run(sys.executable, "-c", code)
+    assert done.stdout.splitlines() == [
+        "Engine", "module 'feste.fast' has no attribute 'steam'"], done.stderr
+
+
 def test_python_m_feste():
     done = run(sys.executable, "-m", "feste", "--version")
-    assert done.returncode == 0 and "version 0.1.0" in done.stdout, done.stderr
+    assert done.returncode == 0 and done.stdout == "feste, version 0.1.0\n", done.stderr
 
 
 WATCH = """

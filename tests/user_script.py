@@ -16,6 +16,7 @@ from feste import runs, training, twins
 from feste.fast.engine import Engine
 from feste.generation import LanguageModel
 from feste.model import Config, init, preset
+from feste.plots import LivePlot
 from feste.tokenizer import Tokenizer
 
 
@@ -46,7 +47,7 @@ def losses(backend: training.Backend, cfg: Config) -> np.ndarray:
     "Each token's loss, by whichever backend."
     rng = np.random.default_rng(0)
     X, Y = rng.integers(0, cfg.V, (2, 3, cfg.T))
-    flat = init(cfg, rng)
+    flat = init(cfg, 0)
     assert_type(flat, np.ndarray)
     found = backend.loss(flat, X, Y)
     assert_type(found, np.ndarray)
@@ -58,7 +59,7 @@ def losses(backend: training.Backend, cfg: Config) -> np.ndarray:
 def both_backends(cfg: Config) -> None:
     "The reference and the engine are one contract."
     assert_type(cfg.C, int)
-    flat, ids = init(cfg, np.random.default_rng(0)), np.zeros((1, cfg.T), int)
+    flat, ids = init(cfg, 0), np.zeros((1, cfg.T), int)
     engine, reference = Engine(cfg), training.Reference(cfg)
     assert_type(engine.loss(flat, ids, ids), np.ndarray)
     assert_type(reference.loss(flat, ids, ids), np.ndarray)
@@ -69,8 +70,10 @@ def both_backends(cfg: Config) -> None:
 def folders(folder: Path) -> None:
     "Never called: what the types of runs and twins are."
     assert_type(twins.fast("engine"), ModuleType | None)
+    assert_type(feste.fast.engine.Engine(preset("tiny")), Engine)
     assert_type(runs.resume_run(folder), runs.Run)
-    assert_type(runs.resume_run(folder).train(), runs.Run)
+    with runs.resume_run(folder) as run: assert_type(run, runs.Run)
+    assert_type(run.train(sinks=[print, LivePlot()]), runs.Run)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import math
 import numpy as np
 from numba.extending import register_jitable
 
-from .jit import REORDER, compiler, larger, need_matrices, need_vectors
+from .jit import REORDER, compiler, inlined, larger, need_matrices, need_vectors
 
 compiled = compiler(REORDER)
 
@@ -41,7 +41,7 @@ ROUND = f32(1.5 * 2**23)
 UNDERFLOW, OVERFLOW = f32(-126 * np.log(2)), f32(128 * np.log(2))
 ZERO, ONE, INF = f32(0), f32(1), f32(np.inf)
 
-@register_jitable(fastmath={"contract"}, error_model="numpy")
+@register_jitable(fastmath={"contract"}, error_model="numpy", forceinline=True)
 def exp(
     x, # float32; others are rounded to it
 ): # -> float32
@@ -221,7 +221,7 @@ def gelu_bwd(
             db[c] += g[c]
 
 # %% ../../nbs/63_kernels.ipynb #6f476ae1
-@register_jitable
+@inlined
 def check_targets(targets, V):
     "Raise `ValueError` for a target that is no column of the logits."
     for t in range(targets.size):

@@ -13,13 +13,13 @@ Contract: everything is measured when it is asked for, on as many threads as it 
 for; rates are per second. Compiled functions release the interpreter's lock, so that plain
 threads can run them side by side.
 """
-import contextlib, json, os, platform, subprocess, sys, time
+import contextlib, json, os, platform, subprocess, sys, time, warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import llvmlite.binding, numba, psutil, scipy, threadpoolctl
+import llvmlite.binding, loky, numba, psutil, scipy, threadpoolctl
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -285,14 +285,11 @@ def roof(threads: int = 1, largest: int = 1 << 26) -> Roof:
     return Roof(threads, peak, tuple(rates))
 
 # %% ../../nbs/61_machine.ipynb #7b4a9443
-def physical_cores(quota: str | Path = "/sys/fs/cgroup/cpu.max") -> int:
+def physical_cores() -> int:
     "Cores that this process may use: threads of one core count once; a quota counts too."
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"): cores = min(cores, len(os.sched_getaffinity(0)))
-    with contextlib.suppress(OSError, ValueError):      # no such file; "max": no quota
-        microseconds, period = map(int, Path(quota).read_text().split())
-        cores = max(1, min(cores, microseconds // period))
-    return cores
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")     # where it cannot tell, it counts threads, and warns
+        return max(1, loky.cpu_count(only_physical_cores=True))
 
 # %% ../../nbs/61_machine.ipynb #fe8fb129
 def _notes(blas: list[dict], features: dict[str, bool], folder: Path) -> list[str]:

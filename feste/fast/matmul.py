@@ -26,15 +26,15 @@ from llvmlite import ir
 from numba import carray, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import get_cython_function_address, intrinsic, register_jitable
+from numba.extending import get_cython_function_address, intrinsic
 from numpy.lib.stride_tricks import as_strided
 from scipy.linalg import cython_blas
 
-from .jit import REORDER, array_check, compiler, need_matrices, splat
+from .jit import REORDER, array_check, compiler, inlined, need_matrices, splat
 from .machine import LANES
 
 # %% ../../nbs/62_matmul.ipynb #e256ea2b
-@register_jitable
+@inlined
 def check_shapes(a, b, out):
     "Raise `ValueError` with the three shapes if out = a @ b is not possible."
     if a.shape[1] != b.shape[0] or out.shape[0] != a.shape[0] or out.shape[1] != b.shape[1]:
@@ -112,7 +112,7 @@ def matmul_unrolled(a, b, out): # (M, K), (K, N), (M, N): written
 ROWS, VECTORS = 6, 4 if LANES == 16 else 2              # the tile; it must fit the registers
 COLUMNS, HALF = VECTORS * LANES, VECTORS // 2           # a half tile for narrow results
 
-@register_jitable
+@inlined
 def address(x): # -> int64
     "Where an array's first number lies."
     return np.int64(x.ctypes.data)
@@ -395,7 +395,7 @@ AS_IT_IS, TURNED, NEITHER = 78, 84, 0       # the letters N and T
 
 LARGEST = 2**31 - 1                         # BLAS counts in 32 bits
 
-@register_jitable
+@inlined
 def order(x): # (M, N) -> one of the three, leading dimension
     "How a matrix lies in memory, as BLAS says it."
     (m, n), (down, across) = x.shape, x.strides
@@ -409,7 +409,7 @@ def order(x): # (M, N) -> one of the three, leading dimension
     return NEITHER, 0
 
 # %% ../../nbs/62_matmul.ipynb #02d8885c
-@register_jitable
+@inlined
 def copy_and_multiply(turn_a, turn_b, M, N, K, x, a, lda, b, ldb, y, out, ldo):
     "The same for inputs of which one or both must be put in order first."
     if turn_b:

@@ -24,7 +24,7 @@ import regex
 from .jit import compiler
 from ..tokenizer import GPT2_PATTERN, pretokens
 
-compiled = compiler()
+compiled = compiler(inlined=False)     # whole numbers: copies cannot differ
 
 # %% ../../nbs/67_tokenizer.ipynb #b360dac5
 OTHER, LETTER, NUMBER, SPACE = 0, 1, 2, 3
