@@ -57,6 +57,7 @@ lab: corpus
 export: $(READY)
 	$(BIN)/nbdev_export
 	$(BIN)/nbdev_clean
+	@$(BIN)/python -m pytest -q tests/test_repository.py -k cells_fit || echo "Exported. The cells above do not fit the book's page: split them, or break their lines."
 
 recording: corpus
 	$(BIN)/python -c "import shutil; shutil.rmtree('data/runs/recording', ignore_errors=True)"

@@ -19,7 +19,7 @@ import click
 
 import feste
 from . import twins
-from .model import PRESETS, preset
+from .model import CHOICES, PRESETS, preset
 
 if TYPE_CHECKING:
     from feste.runs import Run
@@ -91,6 +91,15 @@ def _go(run: "Run") -> None:
     click.echo(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #f5625f3d
+def _choice_option(name: str) -> Callable[[Any], Any]:
+    "A model's choice as an option; left out, the preset decides."
+    choice = CHOICES[name]
+    if isinstance(choice.values[0], bool):
+        return click.option(f"--{name}/--no-{name}", default=None,
+                            help=f"{choice.help}  [default: as the preset has]")
+    return click.option(f"--{name}", type=click.Choice([str(v) for v in choice.values]),
+                        default=None, help=f"{choice.help}  [default: as the preset has]")
+
 _OPTIONS = (
     click.option("--preset", "name", type=click.Choice(list(PRESETS)), default="tiny",
                  help="The model's size."),
@@ -99,8 +108,7 @@ _OPTIONS = (
     click.option("--lr", type=float, default=3e-3, help="The largest learning rate."),
     click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0,
                  help="Share of activations dropped while training."),
-    click.option("--positions", type=click.Choice(["learned", "rotary"]), default="learned",
-                 help="How the model knows what comes before what."),
+    *map(_choice_option, CHOICES),
     click.option("--heads", type=click.IntRange(1), default=None,
                  help="Attention heads.  [default: as the preset has]"),
     click.option("--checkpointing", is_flag=True,
@@ -126,8 +134,7 @@ def _with_options(f: Callable[..., None]) -> Callable[..., None]:
 @_with_options
 @_text
 def _train(
-    folder: Path, name: str, positions: str, heads: int | None, text: Path | None,
-    **settings: Any,
+    folder: Path, name: str, heads: int | None, text: Path | None, **settings: Any,
 ) -> None:
     """Train a new model into FOLDER.
 
@@ -136,7 +143,8 @@ def _train(
     """
     from feste import data, runs
     from feste.training import Settings
-    shape = replace(preset(name), positions=positions, n_head=heads or preset(name).H)
+    made = {k: v for k in CHOICES if (v := settings.pop(k)) is not None}
+    shape = replace(preset(name), n_head=heads or preset(name).H, **made)
     chosen = Settings(shape, **settings)
     with runs.create_run(folder, chosen, data.load(text), announce=_announce) as run: _go(run)
 

@@ -16,11 +16,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from feste.model import Config, gpt2_std, layout, n_params, views
+from feste.model import KINDS, Config, gpt2_std, layout, n_params, views
 
 CFG = Config(vocab_size=13, n_positions=7, n_embd=12, n_layer=2, n_head=3)
-TIED, ROTARY = replace(CFG, tied=True), replace(CFG, positions="rotary")
-BOTH = replace(CFG, tied=True, positions="rotary")
+KIND = {name: replace(CFG, **changes) for name, changes in KINDS.items()}
 ADAMW = dict(lr=0.01, betas=(0.9, 0.98), eps=1e-8)
 
 
@@ -100,8 +99,7 @@ def main() -> None:
     shape = np.array([CFG.V, CFG.C, CFG.L, CFG.H, CFG.T])
     versions = np.array([f"torch {torch.__version__}", f"numpy {np.__version__}"])
     out = dict(shape=shape, X=X, Y=Y, versions=versions)
-    kinds = {"untied": CFG, "tied": TIED, "rotary": ROTARY, "tied, rotary": BOTH}
-    for kind, cfg in kinds.items():
+    for kind, cfg in KIND.items():
         flat = start(cfg, rng)
         flat += 0.2 * rng.standard_normal(flat.size)    # so that no gradient is nearly zero
         p = tensors(flat, cfg)
@@ -110,7 +108,7 @@ def main() -> None:
         out |= {f"{kind}.params": flat, f"{kind}.loss": loss.item(),
                 f"{kind}.grads": gradients(p)}
 
-    for kind, cfg in (("untied", CFG), ("tied, rotary", BOTH)):
+    for kind, cfg in ((kind, KIND[kind]) for kind in ("untied", "tied, rotary")):
         flat, rng = out[f"{kind}.params"], np.random.default_rng(8)
         p = tensors(flat, cfg)
         loss = sum(forward(p, cfg, x[None], y[None], masks_for(cfg, rng))

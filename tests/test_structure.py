@@ -274,3 +274,20 @@ print(len(feste.load("tiny").generate("HAMLET:", max_tokens=3)))
 def test_a_users_script_runs():
     done = run(sys.executable, "tests/user_script.py")
     assert done.returncode == 0 and done.stdout.startswith("HAMLET:"), done.stderr
+
+
+def test_a_configuration_is_told_everywhere():
+    "Each field of a model's configuration has an option, a proof, and a rule for GPT-2."
+    from dataclasses import fields, replace
+
+    from feste import cli, model, weights
+    options = {p.name for p in cli.main.commands["train"].params}
+    sizes = {"vocab_size", "n_positions", "n_embd", "n_layer", "n_head"}
+    names = {f.name for f in fields(model.Config)}
+    assert names == sizes | set(model.CHOICES), "a field is neither a size nor a choice"
+    assert set(model.CHOICES) <= options, "a choice has no option: see feste.cli"
+    assert set(weights.GPT2_CHOICES) == set(model.CHOICES), "a choice has no GPT-2 rule"
+    assert set(sizes) <= set(weights.gpt2_config(model.preset("tiny")))
+    made = [replace(model.preset("tiny"), **changes) for changes in model.KINDS.values()]
+    for name, choice in model.CHOICES.items():      # every proof goes through KINDS
+        assert {getattr(cfg, name) for cfg in made} == set(choice.values)

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['compiled', 'f32', 'E1', 'E2', 'E3', 'E4', 'E5', 'LOG2_E', 'LN2_HIGH', 'LN2_LOW', 'ROUND', 'UNDERFLOW', 'OVERFLOW',
-           'ZERO', 'ONE', 'INF', 'GELU_2A', 'GELU_B', 'fit_exp', 'exp', 'exp_rows', 'softmax_fwd', 'softmax_bwd',
+           'ZERO', 'ONE', 'INF', 'EPS', 'GELU_2A', 'GELU_B', 'fit_exp', 'exp', 'exp_rows', 'softmax_fwd', 'softmax_bwd',
            'layer_norm_fwd', 'layer_norm_bwd', 'gelu_fwd', 'gelu_bwd', 'check_targets', 'cross_entropy_fwd',
            'cross_entropy_fwd_bwd', 'adamw']
 
@@ -15,11 +15,10 @@ the arguments of one call must not overlap. Rows should be contiguous: others gi
 results, slower. Parameter gradients are added to. `kernel.py_func` is the plain function.
 NaN and infinities come out as NumPy's formulas would have them.
 """
-import math
-
 import numpy as np
 from numba.extending import register_jitable
 
+from .. import model
 from .jit import REORDER, compiler, inlined, larger, need_matrices, need_vectors
 
 compiled = compiler(REORDER)
@@ -120,6 +119,8 @@ def softmax_bwd(
         for j in range(n, row.size): row[j] = ZERO
 
 # %% ../../nbs/63_kernels.ipynb #1afad2cf
+EPS = f32(model.LN_EPS)
+
 @compiled
 def layer_norm_fwd(
     x,          # (T, C)
@@ -127,7 +128,7 @@ def layer_norm_fwd(
     out,        # (T, C): written
     mean, rstd, # (T,): written, for `layer_norm_bwd`
 ):
-    "Each row to mean 0 and variance 1, then scaled and shifted; ε is 1e-5."
+    "Each row to mean 0 and variance 1, then scaled and shifted; ε is the reference's."
     need_matrices(x, out)
     need_vectors(w, b, mean, rstd)
     if out.shape != x.shape or not (w.size == b.size == x.shape[1]
@@ -141,7 +142,7 @@ def layer_norm_fwd(
         for c in range(row.size): total += row[c]
         m = total * k
         for c in range(row.size): squares += (row[c] - m) * (row[c] - m)
-        s = ONE / np.sqrt(squares * k + f32(1e-5))
+        s = ONE / np.sqrt(squares * k + EPS)
         for c in range(row.size): o[c] = (row[c] - m) * s * w[c] + b[c]
         mean[t], rstd[t] = m, s
 
@@ -177,7 +178,7 @@ def layer_norm_bwd(
             o[c] += s * (g[c] * w[c] - direct - (row[c] - m) * s * through)
 
 # %% ../../nbs/63_kernels.ipynb #3258dea8
-GELU_2A, GELU_B = f32(2 * math.sqrt(2 / math.pi)), f32(0.044715)
+GELU_2A, GELU_B = f32(2 * model.GELU_A), f32(model.GELU_B)
 
 @compiled
 def gelu_fwd(
