@@ -19,11 +19,10 @@ import click
 
 import feste
 from . import twins
-from .model import CHOICES, PRESETS, preset
+from .model import CHOICES, PRESETS, Choice, preset
+from .training import RULES, Rule, Settings
 
-if TYPE_CHECKING:
-    from feste.runs import Run
-    from feste.training import Settings
+if TYPE_CHECKING: from feste.runs import Run
 
 # %% ../nbs/92_cli.ipynb #d68197b6
 class Plain(click.Group):
@@ -91,36 +90,33 @@ def _go(run: "Run") -> None:
     click.echo(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #f5625f3d
-def _choice_option(name: str) -> Callable[[Any], Any]:
+def _model_option(name: str, choice: Choice) -> Callable[[Any], Any]:
     "A model's choice as an option; left out, the preset decides."
-    choice = CHOICES[name]
+    text = f"{choice.help}  [default: as the preset has]"
     if isinstance(choice.values[0], bool):
-        return click.option(f"--{name}/--no-{name}", default=None,
-                            help=f"{choice.help}  [default: as the preset has]")
-    return click.option(f"--{name}", type=click.Choice([str(v) for v in choice.values]),
-                        default=None, help=f"{choice.help}  [default: as the preset has]")
+        return click.option(f"--{name}/--no-{name}", default=None, help=text)
+    kind = click.Choice([str(v) for v in choice.values])
+    return click.option(f"--{name}", type=kind, default=None, help=text)
+
+def _setting_option(name: str, default: Any, rule: Rule) -> Callable[[Any], Any]:
+    "A setting as an option."
+    option = "--" + name.replace("_", "-")
+    if isinstance(default, bool): return click.option(option, is_flag=True, help=rule.help)
+    high = rule.high if rule.high < 1 << 32 else None       # no words for what is no limit
+    kind: click.ParamType = click.Choice([str(v) for v in rule.values])
+    if rule.whole: kind = click.IntRange(int(rule.low), None if high is None else int(high))
+    elif not rule.values:
+        kind = click.FloatRange(rule.low, high, min_open=rule.ends[0] == "(",
+                                max_open=high is not None and rule.ends[1] == ")")
+    return click.option(option, type=kind, default=default, help=rule.help)
 
 _OPTIONS = (
     click.option("--preset", "name", type=click.Choice(list(PRESETS)), default="tiny",
                  help="The model's size."),
-    click.option("--steps", type=click.IntRange(1), default=2000, help="Updates."),
-    click.option("--batch", type=click.IntRange(1), default=8, help="Sequences in a batch."),
-    click.option("--lr", type=float, default=3e-3, help="The largest learning rate."),
-    click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), default=0.0,
-                 help="Share of activations dropped while training."),
-    *map(_choice_option, CHOICES),
     click.option("--heads", type=click.IntRange(1), default=None,
                  help="Attention heads.  [default: as the preset has]"),
-    click.option("--checkpointing", is_flag=True,
-                 help="Compute each block twice: less memory, the same numbers."),
-    click.option("--backend", type=click.Choice(["engine", "numpy"]), default="engine",
-                 help="Compiled, or the readable reference."),
-    click.option("--threads", type=click.IntRange(1), default=None,
-                 help="Threads of the engine.  [default: physical cores]"),
-    click.option("--exact", is_flag=True,
-                 help="The same bits for any number of threads; somewhat slower."),
-    click.option("--seed", type=click.IntRange(0), default=0,
-                 help="Of the initialization, the batches and dropout."),
+    *(_model_option(name, choice) for name, choice in CHOICES.items()),
+    *(_setting_option(name, default, rule) for name, (default, rule) in RULES.items()),
 )
 
 # %% ../nbs/92_cli.ipynb #07f18cb9
@@ -142,14 +138,13 @@ def _train(
     result is the same as without the stop.
     """
     from feste import data, runs
-    from feste.training import Settings
     made = {k: v for k in CHOICES if (v := settings.pop(k)) is not None}
     shape = replace(preset(name), n_head=heads or preset(name).H, **made)
     chosen = Settings(shape, **settings)
     with runs.create_run(folder, chosen, data.load(text), announce=_announce) as run: _go(run)
 
 # %% ../nbs/92_cli.ipynb #0ab3c42b
-def _announce(settings: "Settings") -> None:
+def _announce(settings: Settings) -> None:
     "Say what a new run will take, once its folder and its text have been looked at."
     engine = twins.fast("engine") if settings.backend == "engine" else None
     if engine is None: return

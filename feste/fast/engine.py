@@ -35,7 +35,7 @@ from .kernels import softmax_bwd, softmax_fwd
 from .machine import LANES, OWN_PRODUCT_MIN_LANES, PACKAGE, physical_cores
 from .matmul import ROOM, gemm, multiply
 from ..model import Config, check_rate, layout, n_params, rotary_turn, too_long
-from ..optim import FIXED_LIMIT, FIXED_ONE
+from ..optim import FIXED_LIMIT, FIXED_ONE, decays
 from ..random import GOLDEN, MASK, PARITY, ROTATIONS, Key
 
 compiled = compiler(REORDER)
@@ -478,12 +478,12 @@ def squares(a): # (N,) -> their sum, in parts, so that large sums lose nothing
     return total
 
 @compiled
-def update_range(p, g, m, v, first, end, starts, decays, step, lr, beta1, beta2, eps, scale):
+def update_range(p, g, m, v, first, end, starts, rates, step, lr, beta1, beta2, eps, scale):
     "AdamW for the numbers from first to end; each tensor with its own decay."
-    for k in range(decays.size):
+    for k in range(rates.size):
         a, b = max(first, starts[k]), min(end, starts[k + 1])
         if a < b:
-            adamw(p[a:b], g[a:b], m[a:b], v[a:b], step, lr, decays[k], beta1, beta2, eps, scale)
+            adamw(p[a:b], g[a:b], m[a:b], v[a:b], step, lr, rates[k], beta1, beta2, eps, scale)
 
 # %% ../../nbs/65_engine.ipynb #eac018ab
 class NotEnoughMemory(MemoryError):
@@ -761,7 +761,7 @@ def _tensors(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
     "Where each tensor of the layout begins, and the buffer's end; 1 for matrices, else 0."
     slots = layout(cfg).values()
     return (np.array([slot.offset for slot in slots] + [n_params(cfg)]),
-            np.array([float(len(slot.shape) == 2) for slot in slots]))
+            np.array([float(decays(slot)) for slot in slots]))
 
 def _update(
     engine: Engine,
