@@ -102,7 +102,7 @@ GPT2_CHOICES: dict[str, tuple[str | bool, ...]] = {
 def unlike_gpt2(cfg: Config) -> dict[str, Any]: # by choice; empty if it is a GPT-2
     "What GPT-2's files could not say of a model."
     return {name: getattr(cfg, name) for name in CHOICES
-            if getattr(cfg, name) not in GPT2_CHOICES.get(name, ())}
+            if getattr(cfg, name) not in GPT2_CHOICES.get(name, CHOICES[name].values[:1])}
 
 def gpt2_config(cfg: Config) -> dict[str, Any]:
     "What `config.json` says of a model; other libraries read it if it is a GPT-2."
