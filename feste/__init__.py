@@ -28,20 +28,11 @@ A first run, on the plays, and a model that comes with the course:
     import feste
     print(feste.load("tiny").generate("HAMLET:", max_tokens=50))
 """
-from __future__ import annotations
-
 __version__ = "0.1.0"
-__all__ = [
-    "backprop", "cli", "data", "fast", "files", "generation", "ledger", "load", "model",
-    "optim", "plots", "random", "records", "runs", "tensors", "tokenizer", "training", "twins",
-    "weights", "widgets",
-]
 
 TYPE_CHECKING = False   # true for type checkers and editors; `typing` takes ten times as long
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from . import (
         backprop,
         cli,
@@ -63,21 +54,17 @@ if TYPE_CHECKING:
         weights,
         widgets,
     )
-else:
-    def __getattr__(name):
-        "Import a module when it is first asked for, so that `import feste` stays light."
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-        return importlib.import_module(f"feste.{name}")
+    from .generation import load
 
-    def __dir__(): return sorted([*__all__, *(name for name in globals() if name[:2] == "__")])
+    __all__ = [
+        "backprop", "cli", "data", "fast", "files", "generation", "ledger", "load",
+        "model", "optim", "plots", "random", "records", "runs", "tensors", "tokenizer",
+        "training", "twins", "weights", "widgets",
+    ]
+else:                   # a module is imported when it is first asked for
+    import lazy_loader
 
-
-def load(path: str | Path) -> generation.LanguageModel:
-    """A trained model: a run's folder, a recording's, or a recording's name, such as "tiny".
-
-    The short name of `feste.generation.LanguageModel.load`.
-    """
-    from .generation import LanguageModel
-    return LanguageModel.load(path)
+    __getattr__, __dir__, __all__ = lazy_loader.attach(
+        __name__, submod_attrs={"generation": ["load"]}, submodules=(
+            "backprop cli data fast files generation ledger model optim plots random records "
+            "runs tensors tokenizer training twins weights widgets").split())

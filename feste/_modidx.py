@@ -260,6 +260,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                                   'feste.generation._draw': ('generation.html#_draw', 'feste/generation.py'),
                                   'feste.generation._find': ('generation.html#_find', 'feste/generation.py'),
                                   'feste.generation._load': ('generation.html#_load', 'feste/generation.py'),
+                                  'feste.generation.load': ('generation.html#load', 'feste/generation.py'),
                                   'feste.generation.next_probs': ('generation.html#next_probs', 'feste/generation.py'),
                                   'feste.generation.pick': ('generation.html#pick', 'feste/generation.py')},
             'feste.ledger': { 'feste.ledger.Cost': ('ledger.html#cost', 'feste/ledger.py'),
