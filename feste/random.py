@@ -70,9 +70,13 @@ def words(
     first: int = 0,     # index of the first
 ) -> np.ndarray: # (n,) uint64, below 2**32
     "Words first … first + n of a key."
-    start = first // 2
-    counter = np.arange(start, (first + n + 1) // 2, dtype=np.uint64)
-    pairs = np.stack(threefry(key, counter >> 32, counter & MASK), axis=1).reshape(-1)
+    start, end = first // 2, (first + n + 1) // 2
+    if end - start < 32:        # for a few, Python's numbers are faster than arrays
+        few = [threefry(key, c >> 32, c & MASK) for c in range(start, end)]
+        pairs = np.array(few, np.uint64).reshape(-1)
+    else:
+        counter = np.arange(start, end, dtype=np.uint64)
+        pairs = np.stack(threefry(key, counter >> 32, counter & MASK), axis=1).reshape(-1)
     return pairs[first - 2 * start:][:n]
 
 def uniform(key: Key, n: int, first: int = 0) -> np.ndarray: # (n,) float64, between 0 and 1
