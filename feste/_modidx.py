@@ -537,6 +537,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                                 'feste.training.Reference.close': ('training.html#reference.close', 'feste/training.py'),
                                 'feste.training.Reference.loss': ('training.html#reference.loss', 'feste/training.py'),
                                 'feste.training.Reference.loss_and_grads': ('training.html#reference.loss_and_grads', 'feste/training.py'),
+                                'feste.training.Reference.steadily': ('training.html#reference.steadily', 'feste/training.py'),
                                 'feste.training.Reference.update': ('training.html#reference.update', 'feste/training.py'),
                                 'feste.training.Rule': ('training.html#rule', 'feste/training.py'),
                                 'feste.training.Rule.allows': ('training.html#rule.allows', 'feste/training.py'),

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import threadpoolctl
 from tqdm import tqdm
 
 from . import data, files, random
@@ -120,6 +121,11 @@ class Reference:
     def __init__(self, cfg: Config, checkpointing: bool = False, exact: bool = False) -> None:
         self.cfg, self.checkpointing, self.exact = cfg, checkpointing, exact
         self.decays = decay_mask(cfg)
+        self.blas = threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    def steadily(self) -> contextlib.AbstractContextManager[Any]:
+        "In exact mode BLAS gets one thread: how it shares a sum changes the last bits."
+        return self.blas.limit(limits=1) if self.exact else contextlib.nullcontext()
 
     def loss(self, flat: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
         "The loss of each token, (B, T), in nats."
@@ -134,7 +140,7 @@ class Reference:
         "Forward and backward, sequence by sequence; `grad` is added to."
         check_batch(self.cfg, X, Y)
         total = check_part(len(X), first, total)
-        with np.errstate(all="ignore"):     # the caller looks whether the loss is finite
+        with self.steadily(), np.errstate(all="ignore"):    # who calls looks at the loss
             return sum_losses([
                 _one_sequence(self, flat, grad, x, y, SequenceDropout(
                     dropout, random.fold_in(key, b)), total)
@@ -148,7 +154,7 @@ class Reference:
         "Clip (in place), then AdamW, if the norm is finite."
         if step < 1: raise ValueError(f"step is {step}: it counts from 1")
         if self.exact: from_fixed(grad, grad := np.empty_like(flat))
-        with np.errstate(all="ignore"): norm = clip(grad, limit)
+        with self.steadily(), np.errstate(all="ignore"): norm = clip(grad, limit)
         if math.isfinite(norm):
             adamw(flat, grad, m, v, step, lr, decay * self.decays, beta1, beta2, eps)
         return norm
