@@ -73,7 +73,7 @@ def test_version_types_manifest_and_widgets_are_in_the_wheel(fresh):
 def test_modules_come_when_asked_for(fresh):
     assert say(fresh, "import feste; print(feste.tokenizer.Tokenizer([]).vocab_size)") == "256"
     slip = "import feste\ntry: feste.tokeniser\nexcept AttributeError as e: print(e)"
-    assert "no attribute 'tokeniser'" in say(fresh, slip)
+    assert "No feste attribute tokeniser" in say(fresh, slip)
 
 
 def test_recorded_models_are_in_the_wheel(fresh):
