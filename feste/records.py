@@ -63,9 +63,7 @@ def weights_file(
 ) -> Path:
     "The file with a folder's weights. Raises `NoModel` if there is none."
     folder = Path(folder)
-    found = [*checkpoints(folder)[-1:],
-             *(folder / n for n in ("model.safetensors", "weights.safetensors"))]
-    for path in found:
+    for path in (*checkpoints(folder)[-1:], folder / "model.safetensors"):
         if path.is_file(): return path
     raise NoModel(f"{folder} holds no trained model: expected checkpoints/, or "
                   "model.safetensors, in it")
