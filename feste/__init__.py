@@ -16,8 +16,8 @@ Each module comes from one chapter of the course:
 - `fast`: the compiled twins, optional: `jit`, `machine`, `matmul`, `kernels`, `engine`
   and `tokenizer`; `twins` finds them
 - `plots`, `widgets`, `cli`: figures, widgets for notebooks, the `feste` command
-- `files`, `random`, `records`: files that are whole or absent; random numbers from counters;
-  run folders, read
+- `files`, `checks`, `random`, `records`: files that are whole or absent; what arguments may
+  be; random numbers from counters; run folders, read
 
 A first run, on the plays, and a model that comes with the course:
 
@@ -35,6 +35,7 @@ TYPE_CHECKING = False   # true for type checkers and editors; `typing` takes ten
 if TYPE_CHECKING:
     from . import (
         backprop,
+        checks,
         cli,
         data,
         fast,
@@ -57,14 +58,14 @@ if TYPE_CHECKING:
     from .generation import load
 
     __all__ = [
-        "backprop", "cli", "data", "fast", "files", "generation", "ledger", "load",
-        "model", "optim", "plots", "random", "records", "runs", "tensors", "tokenizer",
-        "training", "twins", "weights", "widgets",
+        "backprop", "checks", "cli", "data", "fast", "files", "generation", "ledger",
+        "load", "model", "optim", "plots", "random", "records", "runs", "tensors",
+        "tokenizer", "training", "twins", "weights", "widgets",
     ]
 else:                   # a module is imported when it is first asked for
     import lazy_loader
 
     __getattr__, __dir__, __all__ = lazy_loader.attach(
         __name__, submod_attrs={"generation": ["load"]}, submodules=(
-            "backprop cli data fast files generation ledger model optim plots random records "
-            "runs tensors tokenizer training twins weights widgets").split())
+            "backprop checks cli data fast files generation ledger model optim plots random "
+            "records runs tensors tokenizer training twins weights widgets").split())
