@@ -62,9 +62,9 @@ export: $(READY)
 recording: corpus
 	$(BIN)/python -c "import shutil; shutil.rmtree('data/runs/recording', ignore_errors=True)"
 	$(BIN)/feste train data/runs/recording/tiny --preset tiny --exact
-	$(BIN)/feste record data/runs/recording/tiny data/recordings/tiny
+	$(BIN)/feste record data/runs/recording/tiny data/recordings/tiny --replace
 	$(BIN)/feste train data/runs/recording/four-heads --preset tiny --heads 4 --steps 4000 --exact
-	$(BIN)/feste record data/runs/recording/four-heads data/recordings/four-heads
+	$(BIN)/feste record data/runs/recording/four-heads data/recordings/four-heads --replace
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --extra tools -o requirements.txt pyproject.toml

@@ -17,8 +17,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .model import Config, Drop, GELU_A, GELU_B, keep_all, loss_fwd
-from .model import join_heads, rotate, split_heads
+from .checks import is_text, number, shown, whole_number
+from .model import Config, Drop, GELU_A, GELU_B, check_array, check_ids, check_rng
+from .model import join_heads, keep_all, loss_fwd, rotate, split_heads
 
 # %% ../nbs/40_backprop.ipynb #a057b715
 def linear_bwd(
@@ -40,16 +41,30 @@ def central_difference(
     at: tuple[int, ...],        # which entry
     eps: float = 1e-5,
 ) -> float:
-    "The derivative of f by one entry of x, from its values on both sides."
-    if x.dtype != np.float64:
-        raise ValueError(f"x is {x.dtype}: central differences need float64")
-    kept, ends = float(x[at]), []
+    """The derivative of f by one entry of x, from its values on both sides.
+
+    Raises `ValueError` for an array of another type, and an entry that it has not.
+    """
+    _check_float64("x", x)
+    number("eps", eps, 0)
+    if not callable(f): raise ValueError(f"f is {shown(f)}: it must be a function of nothing")
+    try: kept, ends = float(x[at]), []
+    except (IndexError, TypeError):
+        raise ValueError(f"at is {shown(at)}: it must be an index of x, whose shape is "
+                         f"{x.shape}") from None
+    if kept + eps == kept: raise ValueError(f"eps is {eps}: x does not change by so little. "
+                                            "Take a larger one")
     try:
         for step in (eps, -eps):
             x[at] = kept + step
             ends.append(f())
     finally: x[at] = kept
     return (ends[0] - ends[1]) / (2 * eps)
+
+def _check_float64(name: str, x: np.ndarray) -> None:
+    if check_array(name, x).dtype != np.float64:
+        raise ValueError(f"{name} is {x.dtype}: central differences need float64, as "
+                         "x.astype(np.float64) makes it")
 
 # %% ../nbs/40_backprop.ipynb #84352943
 def check_gradient(
@@ -65,10 +80,14 @@ def check_gradient(
     """Compare a gradient with central differences at random entries.
 
     Relative to the larger of the entry and a hundredth of the array's largest.
-    Raises `AssertionError` naming the entry, what was expected and what came.
+    Raises `AssertionError` naming the entry, what was expected and what came; `ValueError`
+    for arrays that cannot be compared.
     """
-    if x.dtype != np.float64:
-        raise ValueError(f"{name} is {x.dtype}: central differences need float64")
+    _check_float64(is_text("name", name), x)
+    if check_array("dx", dx).shape != x.shape or not x.size:
+        raise ValueError(f"dx is {dx.shape}, and {name} {x.shape}: give arrays of one shape")
+    n, tol = whole_number("n", n, 1), number("tol", tol, 0, ends="[]")
+    check_rng(rng)
     worst, scale = 0.0, np.abs(dx).max() / 100 + 1e-8
     for i in rng.choice(x.size, min(n, x.size), replace=False):
         at = tuple(map(int, np.unravel_index(i, x.shape)))
@@ -213,7 +232,13 @@ def loss_and_grads(
     drop: Drop = keep_all,      # such as `SequenceDropout`, while training
     checkpointing: bool = False,    # compute blocks twice, to keep less memory
 ) -> float: # mean loss, nats per token
-    "Forward and backward for a batch, one sequence at a time."
+    """Forward and backward for a batch, one sequence at a time.
+
+    Raises `ValueError` unless X and Y are of one shape, and their ids in the vocabulary.
+    """
+    if check_array("X", X, 2, "iu").shape != check_array("Y", Y, 2, "iu").shape or not X.size:
+        raise ValueError(f"X is {X.shape}, and Y {Y.shape}: give one sequence or more to each")
+    for name, ids in (("token id", X), ("target", Y)): check_ids(ids.ravel(), cfg.V, name)
     loss = 0.0
     for ids, targets in zip(X, Y):
         one, cache = loss_fwd(p, cfg, ids, targets, drop, checkpointing)

@@ -27,11 +27,11 @@ class Rule(NamedTuple):
     whole: bool = False     # whole numbers only
 
     def allows(self, value: object) -> bool:
-        if self.values: return any(value is v or value == v and type(value) is type(v)
-                                   for v in self.values)
+        if self.values: return any(type(value) is type(v) and value == v for v in self.values)
         kind = numbers.Integral if self.whole else numbers.Real
         if isinstance(value, bool | np.bool_) or not isinstance(value, kind): return False
         number: Any = value
+        if isinstance(value, numbers.Integral) and abs(int(value)) > 1 << 1000: return False
         above = self.low < number if self.ends[0] == "(" else self.low <= number
         below = number < self.high if self.ends[1] == ")" else number <= self.high
         return bool(above and below)
@@ -41,8 +41,8 @@ class Rule(NamedTuple):
         if self.values: return " or ".join(map(str, self.values))
         low = ("" if self.low == -math.inf else f" above {self.low:g}" if self.ends[0] == "("
                else f", {self.low:g} or more")
-        high = f", and {'below' if self.ends[1] == ')' else 'at most'} {self.high:g}"
-        return f"a {'whole ' * self.whole}number{low}{high if self.high < math.inf else ''}"
+        end = f", and {'below' if self.ends[1] == ')' else 'at most'} {self.high:,.15g}"
+        return f"a {'whole ' * self.whole}number{low}{end if self.high < math.inf else ''}"
 
     def check(self, name: str, value: Any) -> Any: # the value; a number as Python's own
         "Raise `ValueError` unless the value is allowed."

@@ -34,11 +34,15 @@ def whole(
     the system, such as a full disk, is raised as `NotSaved`.
     """
     path = Path(os.path.realpath(path))             # a link stays, and its target is replaced
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise NotSaved(f"{path} is no regular file: choose another name")
     aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
     try:
+        aside.touch()
+        mode = (path if path.exists() else aside).stat().st_mode
         yield aside
         _flush(aside)
-        if path.exists(): shutil.copymode(path, aside)
+        aside.chmod(mode)                           # some libraries make a file private
         _rename(aside, path)
         _flush_names(path.parent)
     except OSError as e:
@@ -108,10 +112,11 @@ def read_text(
     """Read a UTF-8 text file.
 
     Raises `FileNotFoundError` if there is none, and `Damaged` if it is larger, not UTF-8, or
-    a folder.
+    no regular file.
     """
     path = Path(path)
-    if path.is_dir(): raise Damaged(f"{path} is a folder, and a file is needed: move it away")
+    if os.path.exists(path) and not os.path.isfile(path):   # a pipe would keep us waiting
+        raise Damaged(f"{path} is no regular file: give one")
     with open(path, "rb") as f: raw = f.read(largest + 1)
     if len(raw) > largest:
         raise Damaged(f"{path} is larger than {largest / 1e6:,.0f} MB, as no such file is: "
@@ -196,8 +201,8 @@ def owned(folder: str | Path) -> Iterator[None]:
     finally: lock.release()
 
 def sweep(folder: Path) -> None:
-    "Remove half-written files, in a folder and its subfolders, which nobody else writes to."
-    for left in folder.rglob("*.part"): remove(left)
+    "Remove half-written files in a folder, and in those directly inside it."
+    for left in (*folder.glob("*.part"), *folder.glob("*/*.part")): remove(left)
 
 # %% ../nbs/93_files.ipynb #4e884c08
 def package_file(

@@ -9,6 +9,7 @@ __doc__ = """Generation: from logits to a token, from tokens to text, streamed; 
 Contract: a model is parameters, configuration, tokenizer and provenance, in one object. The
 same seed gives the same text.
 """
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from . import tokenizer
-from .model import Config, gpt_fwd, softmax, views
-from .random import SAMPLING, fresh_seed, key_of, uniform
-from .records import NoModel, read_run, recording, weights_file
+from .checks import is_text, number, shown, whole_number
+from .files import because
+from .model import Config, check_array, check_ids, gpt_fwd, is_config, softmax, views
+from .random import SAMPLING, Key, fresh_seed, key_of, uniform
+from .records import NoModel, as_path, read_run, recording, weights_file
 from .tokenizer import Tokenizer
-from .weights import load_weights
+from .weights import check_config, load_weights
 
 # %% ../nbs/43_generation.ipynb #94aa2a32
 def next_probs(
@@ -31,29 +34,47 @@ def next_probs(
 ) -> np.ndarray: # (V,) float64, sums to 1
     """The distribution to draw the next token from.
 
-    Raises `ValueError` for a temperature that is negative or no finite number,
-    or a k below 1.
+    Raises `ValueError` for a temperature or a k that makes no sense, and for logits that say
+    nothing, because some are NaN or infinite.
     """
-    if not 0 <= temperature < np.inf:
-        raise ValueError(f"temperature is {temperature}: it must be a number from 0 up")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k is {top_k}: at least 1 token must be allowed")
-    logits = logits.astype(np.float64)
+    temperature, top_k = _check_choice(temperature, top_k)
+    logits = check_array("logits", logits, 1, "fiu").astype(np.float64)
+    if not len(logits) or not np.isfinite(logits.max()):        # a NaN is the maximum
+        raise ValueError("the logits hold NaN or infinity: the model's weights are damaged. "
+                         "Use another copy, or an earlier checkpoint")
     if temperature == 0:
         return (np.arange(len(logits)) == logits.argmax()).astype(np.float64)
     if top_k is not None and top_k < len(logits):
         kept = np.argsort(-logits, kind="stable")[:top_k]
         logits = np.where(np.isin(np.arange(len(logits)), kept), logits, -np.inf)
-    return softmax(logits / temperature)
+    return softmax(_divided(logits, temperature))
+
+def _divided(logits: np.ndarray, temperature: float) -> np.ndarray:
+    "Logits by temperature; one so small that they overflow leaves the differences."
+    with np.errstate(over="ignore"):
+        divided = logits / temperature
+        if np.isfinite(divided.max()): return divided
+        return (logits - logits.max()) / temperature
+
+def _check_choice(temperature: Any, top_k: Any) -> tuple[float, int | None]:
+    "Raise `ValueError` for a temperature or a k that makes no sense."
+    return (number("temperature", temperature, 0, ends="[)"),
+            None if top_k is None else whole_number("top_k", top_k, 1))
 
 # %% ../nbs/43_generation.ipynb #b4795d98
 def pick(
     probs: np.ndarray,  # (V,) float64, sums to 1
     u: float,           # uniform, between 0 and 1
 ) -> int: # a token's id
-    "The token in whose share of a line from 0 to 1 a number falls."
-    ends = np.cumsum(probs)
-    return int(np.searchsorted(ends, u * ends[-1], side="right"))
+    """The token in whose share of a line from 0 to 1 a number falls.
+
+    Raises `ValueError` for probabilities that are none, and a number outside.
+    """
+    u, ends = number("u", u, 0, 1, "[)"), np.cumsum(check_array("probs", probs, 1))
+    if not len(ends) or not abs(ends[-1] - 1) < 1e-6 or probs.min() < 0:
+        raise ValueError(f"probs are {shown(probs)}: they must be 0 or more, and add up to 1")
+    at = min(u * ends[-1], np.nextafter(ends[-1], 0))       # rounding must not reach the end
+    return int(np.searchsorted(ends, at, side="right"))
 
 # %% ../nbs/43_generation.ipynb #228d8602
 @dataclass(frozen=True)
@@ -70,22 +91,35 @@ class Provenance:
     def read(cls, folder: str | Path) -> "Provenance":
         """What a folder's `run.json` says of its model; without one, only the path is known.
 
-        Raises `files.Damaged` if `run.json` makes no sense.
+        Raises `files.Damaged` if `run.json` is not what was written. Warns with
+        `tokenizer.OtherTables` if text would be cut in another way here than it was there.
         """
         try: run = read_run(folder)
-        except FileNotFoundError: return cls(str(folder))
-        text = run.get("data") or {}
+        except (FileNotFoundError, NotADirectoryError): return cls(str(folder))
+        tokenizer.check_cutting(run.get("regex"))
+        text = run["data"]
         return cls(str(folder), text.get("name"), text.get("sha256"), text.get("licence"),
-                   run.get("tokenizer_sha256"), run.get("settings"))
+                   run["tokenizer_sha256"], run["settings"])
 
+# %% ../nbs/43_generation.ipynb #132ffaed
 class WrongTokenizer(ValueError):
     "A tokenizer does not belong to the model beside it."
+
+def _check_parts(cfg: Config, tok: Any, provenance: Any) -> None:
+    "Raise `ValueError` unless they can be parts of a model."
+    if not isinstance(tok, Tokenizer) or not isinstance(provenance, Provenance):
+        raise ValueError(f"tokenizer is {shown(tok)}, and provenance {shown(provenance)}: give "
+                         "a Tokenizer and a Provenance")
+    if tok.vocab_size > cfg.V:
+        raise WrongTokenizer(f"the tokenizer has {tok.vocab_size} tokens, and the model "
+                             f"{cfg.V}: use the tokenizer that it was trained with")
 
 # %% ../nbs/43_generation.ipynb #f48e1c92
 class LanguageModel:
     """Parameters, configuration, tokenizer and provenance.
 
-    Raises `WrongTokenizer` for a tokenizer with more tokens than the model has.
+    Raises `WrongTokenizer` for a tokenizer with more tokens than the model has, and
+    `ValueError` for parts that are none.
     """
     def __init__(
         self,
@@ -94,9 +128,7 @@ class LanguageModel:
         tokenizer: Tokenizer,
         provenance: Provenance = Provenance(),
     ) -> None:
-        if tokenizer.vocab_size > cfg.V:
-            raise WrongTokenizer(f"the tokenizer has {tokenizer.vocab_size} tokens, and the "
-                                 f"model {cfg.V}: use the tokenizer it was trained with")
+        _check_parts(is_config(cfg), tokenizer, provenance)
         self.flat, self.cfg, self.tokenizer = flat, cfg, tokenizer
         self.params, self.provenance = views(flat, cfg), provenance
 
@@ -114,11 +146,15 @@ class LanguageModel:
         Raises `records.NoModel` if there is none, `files.Damaged` for a damaged file, and
         `WrongTokenizer` if the tokenizer is not the one that the run was trained with.
         """
-        return _load(Path(path))
+        return _load(as_path(path, "path"))
 
     def logits(self, ids: list[int]) -> np.ndarray: # (vocab_size,)
-        "What the model expects after some tokens, of which it sees the last T."
-        out, _ = gpt_fwd(self.params, self.cfg, np.array(ids[-self.cfg.T:]))
+        """What the model expects after some tokens, of which it sees the last T.
+
+        Raises `ValueError` for ids that are none.
+        """
+        seen = check_ids(ids, self.tokenizer.vocab_size)[-self.cfg.T:]
+        out, _ = gpt_fwd(self.params, self.cfg, seen)
         return out[-1, :self.tokenizer.vocab_size]
 
     def stream(
@@ -131,12 +167,12 @@ class LanguageModel:
     ) -> Iterator[str]: # pieces of text, without the prompt
         """Generate text piece by piece; never half a character.
 
-        Raises `ValueError` for a negative number of tokens, and what `next_probs` raises.
+        Raises `ValueError` for an argument that makes no sense, and what `next_probs` raises.
         """
-        if max_tokens < 0:
-            raise ValueError(f"max_tokens is {max_tokens}: it must be 0 or more")
-        next_probs(np.zeros(1), temperature, top_k)         # raises before the first token
-        drawn = _draw(self, prompt, max_tokens, temperature, top_k, seed)
+        key = key_of(fresh_seed() if seed is None else seed, SAMPLING)
+        n = whole_number("max_tokens", max_tokens)
+        choice = _check_choice(temperature, top_k)  # now, not when the first token is drawn
+        drawn = _draw(self, is_text("prompt", prompt), n, choice, key)
         return self.tokenizer.decode_stream(drawn)
 
     def generate(
@@ -148,22 +184,28 @@ class LanguageModel:
 
 # %% ../nbs/43_generation.ipynb #efa931c2
 def _draw(
-    model: LanguageModel, prompt: str, n: int, temperature: float, top_k: int | None,
-    seed: int | None,
+    model: LanguageModel, prompt: str, n: int,
+    choice: tuple[float, int | None],       # temperature, top_k
+    key: Key,
 ) -> Iterator[int]:
     "Token after token, each drawn from what the model expects after those before it."
-    key = key_of(fresh_seed() if seed is None else seed, SAMPLING)
     ids = model.tokenizer.encode(prompt) or model.tokenizer.encode("\n")
     for place in range(n):
-        probs = next_probs(model.logits(ids), temperature, top_k)
+        probs = next_probs(model.logits(ids), *choice)
         ids.append(pick(probs, float(uniform(key, 1, place)[0])))
         yield ids[-1]
 
+# %% ../nbs/43_generation.ipynb #5d6d15db
 def _load(folder: Path) -> LanguageModel:
     "A model and its provenance from a folder, or from a recording's name."
     folder = _find(folder)
     flat, cfg, _, _ = load_weights(weights_file(folder))
-    tok, provenance = tokenizer.load(folder / "tokenizer.json"), Provenance.read(folder)
+    check_config(folder, cfg)
+    provenance = Provenance.read(folder)
+    try: tok = tokenizer.load(folder / "tokenizer.json")
+    except FileNotFoundError:
+        raise NoModel(f"{folder} lacks tokenizer.json: put back the tokenizer that the model "
+                      "was trained with") from None
     if provenance.tokenizer_sha256 not in (None, tok.sha256):
         raise WrongTokenizer(f"{folder / 'tokenizer.json'} is not the tokenizer that this "
                              "model was trained with: put that file back")
@@ -171,8 +213,15 @@ def _load(folder: Path) -> LanguageModel:
 
 def _find(path: Path) -> Path:
     "A model's folder: the path itself, or a recording of that name."
-    if path.is_file(): raise NoModel(f"{path} is a file: give its folder, {path.parent}")
-    if path.exists() or len(path.parts) != 1: return path
+    try: is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError: pass
+    except PermissionError: raise
+    except OSError as e: raise NoModel(f"{path} cannot be a model: {because(e)}") from None
+    else:
+        if is_folder: return path
+        raise NoModel(f"{path} is a file: give its folder, {path.parent}")
+    if len(path.parts) != 1:
+        raise NoModel(f"{path} is not there: look at the spelling, or give the folder of a run")
     try: return recording(path.name)
     except NoModel as e: raise NoModel(f"{e}; and there is no folder of that name") from None
 

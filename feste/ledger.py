@@ -13,7 +13,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .model import Config
+from .checks import is_text, one_of, shown, whole_number
+from .model import Config, is_config
 from .tensors import Shape
 
 # %% ../nbs/31_ledger.ipynb #a735bcc2
@@ -41,6 +42,10 @@ class Cost:
     read: int           # bytes
     written: int        # bytes
 
+    def __post_init__(self) -> None:
+        is_text("name", self.name)
+        for what in ("flops", "read", "written"): whole_number(what, getattr(self, what))
+
     @property
     def bytes(self) -> int: return self.read + self.written
 
@@ -56,20 +61,30 @@ def cost(
     itemsize: int = 4,  # bytes in a number
 ) -> Cost:
     "One operation's entry. Raises `ValueError` for an operation that is not known."
+    if not isinstance(shape, tuple | list): raise ValueError(
+        f"shape is {shown(shape)}: it must be a tuple of whole numbers")
+    shape = tuple(whole_number("a number of the shape", n) for n in shape)
+    itemsize, name = whole_number("itemsize", itemsize, 1), is_text("name", name)
     if op == "matmul":
-        if len(shape) != 3: raise ValueError(f"matmul's shape is (M, K, N), not {shape}")
+        if len(shape) != 3:
+            raise ValueError(f"matmul's shape is (M, K, N), not {shape}: give three numbers")
         M, K, N = shape
         flops, read, written = 2 * M * K * N, M * K + K * N, M * N
-    elif op in ELEMENT_COSTS:
+    elif isinstance(op, str) and op in ELEMENT_COSTS:
         flops, read, written = (k * math.prod(shape) for k in ELEMENT_COSTS[op])
-    else: raise ValueError(f"unknown operation {op!r}: choose from matmul, "
+    else: raise ValueError(f"unknown operation {shown(op)}: choose from matmul, "
                            + ", ".join(ELEMENT_COSTS))
     return Cost(name or op, flops, itemsize * read, itemsize * written)
 
 # %% ../nbs/31_ledger.ipynb #010b2f4e
 def ledger(entries: Iterable[tuple[str, str, Shape]], itemsize: int = 4) -> list[Cost]:
-    "Entries of (name, operation, shape) as costs, with their total at the end."
-    costs = [cost(op, shape, name, itemsize) for name, op, shape in entries]
+    "Entries as costs, with their total at the end. Raises `ValueError` for one that is none."
+    whole_number("itemsize", itemsize, 1)
+    try: steps = [(name, op, shape) for name, op, shape in entries]
+    except (TypeError, ValueError):
+        raise ValueError(f"entries are {shown(entries)}: give a list of (name, operation, "
+                         "shape), such as forward_steps returns") from None
+    costs = [cost(op, shape, name, itemsize) for name, op, shape in steps]
     total = (sum(getattr(c, what) for c in costs) for what in ("flops", "read", "written"))
     return costs + [Cost("total", *total)]
 
@@ -81,9 +96,9 @@ def forward_steps(
     """The operations of a forward pass on one sequence: name, operation, shape.
 
     Every operation that is counted: biases of the products, the scale of the scores and the
-    mask are left out.
+    mask are left out. Raises `ValueError` for positions that the model has not.
     """
-    T, C, H, hs = T or cfg.T, cfg.C, cfg.H, cfg.C // cfg.H
+    T, C, H, hs = _positions(cfg, T), cfg.C, cfg.H, cfg.hs
     steps: list[tuple[str, str, Shape]] = [("embedding", "add", (T, C))]
     for i in range(cfg.L):
         steps += [(f"h.{i}.{name}", op, shape) for name, op, shape in (
@@ -96,13 +111,18 @@ def forward_steps(
     return steps + [("ln_f", "layer_norm", (T, C)), ("lm_head", "matmul", (T, C, cfg.V)),
                     ("loss", "cross_entropy", (T, cfg.V))]
 
+def _positions(cfg: Config, T: int | None) -> int:
+    return is_config(cfg).T if T is None else whole_number("T", T, 1, is_config(cfg).T)
+
 # %% ../nbs/31_ledger.ipynb #a3bd93fa
 def kept_numbers(cfg: Config, T: int | None = None, checkpointing: bool = False) -> int:
     """How many numbers the caches of one sequence hold for the backward pass.
 
     Parameters apart, without dropout's masks. With `checkpointing`: each block's input.
+    Raises `ValueError` for positions that the model has not.
     """
-    T, C = T or cfg.T, cfg.C
+    T, C = _positions(cfg, T), cfg.C
+    one_of("checkpointing", checkpointing, (False, True))
     mlp = 3 * 4 * T * C             # GELU's input, its tanh and its output: 4C channels each
     attention = 3 * T * C + T * C   # queries, keys, values; the mixed values for c_proj
     norms = 2 * (2 * T * C + T)     # twice: normalized x, the output, 1 / deviation of each row

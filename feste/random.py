@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['Key', 'Words', 'MASK', 'ROTATIONS', 'PARITY', 'INIT', 'WINDOWS', 'DROPOUT', 'SAMPLING', 'GOLDEN', 'threefry',
-           'fold_in', 'fresh_seed', 'key_of', 'words', 'uniform', 'integers', 'normal', 'order', 'mix', 'site_key',
-           'is_dropped']
+           'is_key', 'fold_in', 'fresh_seed', 'key_of', 'words', 'uniform', 'integers', 'normal', 'order', 'mix',
+           'site_key', 'is_dropped']
 
 # %% ../nbs/94_random.ipynb #b56e78e0
 __doc__ = """Random numbers as a function of a key and a counter: the same everywhere.
@@ -13,9 +13,11 @@ number, in whatever order, batch or process it is asked for. Threefry-2x32 with 
 (Salmon and others, 2011), which needs only 32-bit additions, rotations and xor.
 """
 import secrets
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+
+from .checks import number, shown, whole_number
 
 # %% ../nbs/94_random.ipynb #49bb3347
 Key = tuple[int, int]                   # two words of 32 bits
@@ -43,10 +45,23 @@ def threefry(
 
 # %% ../nbs/94_random.ipynb #6a9cf94e
 INIT, WINDOWS, DROPOUT, SAMPLING = range(1, 5)      # purposes: the first number of a path
+_LARGEST, _MOST = (1 << 64) - 1, 1 << 40
 
-def fold_in(key: Key, number: int) -> Key:
-    "The key for a part of what another key is for. Takes numbers below 2**64."
-    return threefry(key, number >> 32 & MASK, number & MASK)
+def is_key(key: Any) -> Key:
+    "Raise `ValueError` unless it is a key."
+    if isinstance(key, tuple) and len(key) == 2 and all(
+            isinstance(word, int | np.integer) and type(word) is not bool
+            and 0 <= word <= MASK for word in key):
+        return int(key[0]), int(key[1])
+    raise ValueError(f"key is {shown(key)}: it must be two words of 32 bits, as key_of gives")
+
+def fold_in(
+    key: Key,
+    n: int,     # below 2**64
+) -> Key:
+    "The key for a part of what another key is for. Raises `ValueError` for a bad number."
+    n = whole_number("a number of a path", n, 0, _LARGEST)
+    return threefry(is_key(key), n >> 32, n & MASK)
 
 def fresh_seed() -> int:
     "A seed that nobody has had, for those who ask for none."
@@ -57,10 +72,9 @@ def key_of(
     *path: int,     # such as a purpose, a step, a sequence
 ) -> Key:
     "The key at the end of a path that begins at a seed. Raises `ValueError` for a bad seed."
-    if not 0 <= seed < 1 << 64:
-        raise ValueError(f"seed is {seed}: it must be a whole number from 0 to 2**64 - 1")
+    seed = whole_number("seed", seed, 0, _LARGEST)
     key = (seed >> 32, seed & MASK)
-    for number in path: key = fold_in(key, number)
+    for n in path: key = fold_in(key, n)
     return key
 
 # %% ../nbs/94_random.ipynb #dfd46488
@@ -69,7 +83,9 @@ def words(
     n: int,
     first: int = 0,     # index of the first
 ) -> np.ndarray: # (n,) uint64, below 2**32
-    "Words first … first + n of a key."
+    "Words first … first + n of a key. Raises `ValueError` for what is no key or number."
+    key, n = is_key(key), whole_number("n", n, 0, _MOST)
+    first = whole_number("first", first, 0, _LARGEST)
     start, end = first // 2, (first + n + 1) // 2
     if end - start < 32:        # for a few, Python's numbers are faster than arrays
         few = [threefry(key, c >> 32, c & MASK) for c in range(start, end)]
@@ -80,15 +96,18 @@ def words(
     return pairs[first - 2 * start:][:n]
 
 def uniform(key: Key, n: int, first: int = 0) -> np.ndarray: # (n,) float64, between 0 and 1
-    "Uniform numbers, never 0 and never 1."
+    "Uniform numbers, never 0 and never 1. Raises what `words` raises, as do all below."
     return (words(key, n, first) + 0.5) / 2.0**32
 
 def integers(key: Key, n: int, below: int) -> np.ndarray: # (n,) int64
     "Whole numbers from 0 to `below` - 1."
+    below = whole_number("below", below, 1, 1 << 53)
     return np.floor(uniform(key, n) * below).astype(np.int64)
 
+# %% ../nbs/94_random.ipynb #a305863b
 def normal(key: Key, n: int) -> np.ndarray: # (n,) float64
     "Standard normal numbers."
+    n = whole_number("n", n, 0, _MOST)
     pairs = uniform(key, n + n % 2).reshape(-1, 2)
     radius, angle = np.sqrt(-2 * np.log(pairs[:, 0])), 2 * np.pi * pairs[:, 1]
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)[:n]
@@ -110,7 +129,8 @@ def site_key(
     key: int,       # a word: of one sequence, for instance
     site: int,      # which of its places
 ) -> int: # a word
-    "The hash's key for one of several places."
+    "The hash's key for one of several places. Raises `ValueError` for a bad number."
+    key, site = whole_number("key", key, 0, MASK), whole_number("site", site, 0, MASK)
     return mix(key + site * GOLDEN & MASK)
 
 def is_dropped(
@@ -118,7 +138,10 @@ def is_dropped(
     key: int,                   # a word
     rows: int, columns: int,
 ) -> np.ndarray: # (rows, columns) of bool
-    "Which numbers of a matrix dropout sets to zero."
+    "Which numbers of a matrix dropout sets to zero. Raises `ValueError` for a bad rate."
+    rate, key = number("dropout", rate, 0, 1, "[)"), whole_number("key", key, 0, MASK)
+    rows = whole_number("rows", rows, 0, MASK)
+    columns = whole_number("columns", columns, 0, MASK)
     limit = min(round(rate * 2**32), MASK)
     row = mix(np.arange(rows, dtype=np.uint64) + key & MASK)
     return mix(row[:, None] + np.arange(columns, dtype=np.uint64) & MASK) < limit

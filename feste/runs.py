@@ -10,52 +10,73 @@ __doc__ = """A run is a folder: settings, metrics, checkpoints, resuming; traini
 sinks put together.
 
 Contract: same settings, seed and machine: same numbers. A resumed run equals an
-uninterrupted one, bit for bit. What is written here, `feste.records` reads.
+uninterrupted one, bit for bit, or says what has changed. A run owns its folder until it is
+closed. What is written here, `feste.records` reads.
 """
-import contextlib, csv, functools, json, os, platform, shutil, sys, time, warnings
+import contextlib, csv, functools, json, numbers, os, platform, secrets, shutil, sys, time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 import feste
-from . import data, files, records, tokenizer, training, twins
+from . import checks, data, files, records, tokenizer, training, twins
+from .checks import shown, whole_number
 from .generation import LanguageModel, Provenance
 from .model import Config
-from .records import Row
+from .optim import MANY
+from .records import Row, as_path
 from .tokenizer import Tokenizer
-from .training import Backend, Reference, Settings, Training, check_texts, token_file
-from .weights import gpt2_config, load_weights, save_weights
+from .training import Backend, Reference, Settings, Training, check_functions, check_texts
+from .training import check_type, make_folder, token_file
+from .weights import check_config, gpt2_config, load_weights, save_weights
 
 # %% ../nbs/44_runs.ipynb #9f915db6
-def write_row(folder: Path, row: Row) -> None:
-    "Append a row to `metrics.csv`; a new column, or a torn last line, rewrites it, whole."
-    path = folder / "metrics.csv"
-    columns = _columns(path)
-    if set(row) <= set(columns):
+def write_row(folder: str | Path, row: Row) -> None:
+    """Append a row to `metrics.csv`; a new column, or a torn last line, rewrites it, whole.
+
+    Raises `files.NotSaved`; `ValueError` for what is no row, or not after the last one.
+    """
+    path, row = as_path(folder) / "metrics.csv", _checked(row)
+    columns, last = _columns(path)
+    if not set(row) <= set(columns):
+        rows = records.read_metrics(folder) if path.exists() else []
+        return write_metrics(folder, [*rows, row])
+    _check_order([last, row["step"]])
+    try:
         with open(path, "a", encoding="utf-8", newline="") as f:
             csv.DictWriter(f, columns, lineterminator="\n").writerow(_fields(row))
-    else:
-        rows = records.read_metrics(folder) if path.exists() else []
-        write_metrics(folder, [*rows, row])
+    except OSError as e:
+        raise files.NotSaved(f"{path} could not be written: "
+                             f"{files.because(e, path.parent)}") from e
 
-def _columns(path: Path) -> list[str]:
+# %% ../nbs/44_runs.ipynb #001716a1
+def _columns(path: Path) -> tuple[list[str], float | None]: # and the last row's step
     "The columns of a table that rows can be appended to; none if its last line is torn."
-    if not path.exists(): return []
+    if not path.exists(): return [], None
     with open(path, "rb") as f:
         first = f.readline()
-        if not first: return []
-        f.seek(-1, os.SEEK_END)
-        whole = f.read() == b"\n"
-    return next(csv.reader([first.decode("utf-8", "replace")]), []) if whole else []
+        f.seek(max(len(first), f.seek(0, os.SEEK_END) - (1 << 16)))
+        *_, last, end = b"", *f.read().split(b"\n")
+    if end or not first.endswith(b"\n"): return [], None
+    columns = next(csv.reader([first.decode("utf-8", "replace")]), [])
+    step = dict(zip(columns, last.decode("utf-8", "replace").split(","))).get("step", "")
+    return columns, float(step) if step.isdigit() else None
 
 # %% ../nbs/44_runs.ipynb #83284f3a
-def write_metrics(folder: Path, rows: list[Row]) -> None:
-    "Replace a run's `metrics.csv`, with every column that some row has."
+def write_metrics(folder: str | Path, rows: list[Row]) -> None:
+    """Replace a run's `metrics.csv`, with every column that some row has.
+
+    Raises as `write_row` does.
+    """
+    check_type("rows", rows, list, "a list of rows")
+    rows = [_checked(row) for row in rows]
+    _check_order([row["step"] for row in rows])
     header = list(dict.fromkeys(name for row in rows for name in row)) or ["step"]
-    with files.whole(folder / "metrics.csv") as aside, open(
+    with files.whole(as_path(folder) / "metrics.csv") as aside, open(
             aside, "w", encoding="utf-8", newline="") as f:
         table = csv.DictWriter(f, header, lineterminator="\n")
         table.writeheader()
@@ -66,6 +87,28 @@ def _fields(row: Row) -> Row:
     return {name: int(x) if x is not None and abs(x) < 2**53 and x == int(x) else x
             for name, x in row.items()}
 
+# %% ../nbs/44_runs.ipynb #fa9b41fd
+def _checked(row: Any) -> Row:
+    "A row with plain numbers. Raises `ValueError` for what is none."
+    if not isinstance(row, dict) or "step" not in row:
+        raise ValueError(f"a row is {shown(row)}: it must be a dict of numbers, with a step")
+    step = whole_number("step", row["step"], 0, MANY)
+    for name, x in row.items():
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise ValueError(f"a column is called {shown(name)}: give it a name in words")
+        if x is not None and (not isinstance(x, numbers.Real) or isinstance(x, bool)):
+            raise ValueError(f"{name} is {shown(x)}: it must be a number, or None")
+    try: plain = {name: None if x is None else float(x) + 0.0 for name, x in row.items()}
+    except OverflowError: raise ValueError("a number is too large: leave it out") from None
+    return plain | {"step": step}
+
+def _check_order(steps: list[float | None]) -> None:
+    "Raise `ValueError` unless steps ascend."
+    known = [step for step in steps if step is not None]
+    for last, step in zip(known, known[1:]):
+        if step <= last: raise ValueError(f"a row of step {step:.0f} comes after one of step "
+                                          f"{last:.0f}: write rows in order, each once")
+
 # %% ../nbs/44_runs.ipynb #f0de84af
 def make_backend(settings: Settings) -> Backend:
     """The backend that the settings name.
@@ -73,6 +116,7 @@ def make_backend(settings: Settings) -> Backend:
     Raises `MemoryError` if it would not fit into the memory that is free. Warns where
     compiled code does not run: the reference serves instead.
     """
+    check_type("settings", settings, Settings, "Settings")
     if settings.backend == "engine":
         engine = twins.fast("engine")
         if engine:
@@ -102,10 +146,19 @@ def recite(model: LanguageModel) -> str:
 class Run:
     """A training and its folder: from `create_run`, or from `resume_run` to go on.
 
-    As a context manager it closes itself.
+    It owns its folder until it is closed. As a context manager it closes itself.
     """
-    def __init__(self, folder: Path, training: Training) -> None:
-        self.folder, self.training = folder, training
+    def __init__(
+        self,
+        folder: Path,
+        training: Training,
+        owner: contextlib.ExitStack | None = None,  # gives the folder back when it is closed
+    ) -> None:
+        check_type("training", training, Training, "a Training")
+        self.folder, self.training, self.closed = as_path(folder), training, False
+        self.table = ""                 # a hash of the metrics written so far
+        self._owner = owner or contextlib.ExitStack()
+        self._owner.callback(training.backend.close)
 
     @property
     def settings(self) -> Settings: return self.training.settings
@@ -133,37 +186,47 @@ class Run:
     ) -> "Run":
         """Train to the last step, or until Ctrl-C, which saves first.
 
-        Look at `done` to see which it was. Raises `training.Diverged`; and what a sink or the
-        sampler raises, after saving a checkpoint.
+        Look at `done` to see which it was. Raises `training.Diverged`; `files.NotSaved` if a
+        file cannot be written; and what a sink or the sampler raises, after saving a
+        checkpoint.
         """
-        _train_run(self, list(sinks), sampler, progress)
+        _check_open(self)
+        _train_run(self, _functions(sinks, sampler, progress), sampler, progress)
         return self
 
     def close(self) -> None:
-        "Give the backend's threads back."
-        self.training.backend.close()
+        "Give the folder and the backend's threads back; the model stays."
+        self.closed = True
+        self._owner.close()
 
     def __enter__(self) -> "Run": return self
     def __exit__(self, *_: object) -> None: self.close()
 
 # %% ../nbs/44_runs.ipynb #c14c75b4
-class _Closes(Protocol):
-    def close(self) -> None: ...
+def _check_open(run: Run) -> None:
+    "Raise `ValueError` if a run does not own its folder any more."
+    check_type("run", run, Run, "a Run, from create_run or resume_run")
+    if run.closed:
+        raise ValueError(f"the run in {run.folder} is closed: open it again, with "
+                         f"`feste.runs.resume_run({str(run.folder)!r})`")
 
-@contextlib.contextmanager
-def _close_if_it_fails(owner: _Closes) -> Iterator[None]:
-    "Close a run, or a backend, if an exception leaves the context."
-    try: yield
-    except BaseException:
-        owner.close()
-        raise
+def _functions(sinks: Any, sampler: Any, progress: Any) -> list[Sink]: # the sinks
+    "Raise `ValueError` unless these are what `Run.train` takes."
+    checks.one_of("progress", progress, (False, True))
+    if sampler is not None: check_functions(sampler=sampler)
+    try: every = list(sinks)
+    except TypeError:
+        raise ValueError(f"sinks is {shown(sinks)}: it must be a list of functions") from None
+    check_functions(**{f"sinks[{i}]": sink for i, sink in enumerate(every)})
+    return every
 
 # %% ../nbs/44_runs.ipynb #fe7ed624
 class RunExists(FileExistsError):
-    "A folder holds a run, or a file has the folder's name."
+    "A folder is taken: by a run, by other files, or a file has its name."
 
 def _how_to_resume(folder: Path) -> str:
-    return f"`feste resume {folder}`, in Python `feste.runs.train({str(folder)!r})`"
+    name = f'"{folder}"' if " " in str(folder) else folder
+    return f"`feste resume {name}`, in Python `feste.runs.train({str(folder)!r})`"
 
 def _describe(settings: Settings, corpus: data.Corpus, tok: Tokenizer) -> dict[str, Any]:
     "What `run.json` says: settings, data, tokenizer, versions, command line."
@@ -172,112 +235,195 @@ def _describe(settings: Settings, corpus: data.Corpus, tok: Tokenizer) -> dict[s
         data=dict(name=corpus.name, sha256=corpus.sha256, path=corpus.path,
                   licence=corpus.licence),
         tokenizer_sha256=tok.sha256,
+        regex=tokenizer.cutting(),
         versions=dict(feste=feste.__version__, numpy=np.__version__,
                       python=platform.python_version()),
-        command=[Path(sys.argv[0]).name, *sys.argv[1:]],
+        command=[*map(tokenizer.well_formed, (Path(sys.argv[0]).name, *sys.argv[1:]))],
         started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     )
 
 # %% ../nbs/44_runs.ipynb #aa81f9ef
 def create_run(
-    folder: str | Path,
+    folder: str | Path,     # absent, or empty
     settings: Settings,
     corpus: data.Corpus,
     tok: Tokenizer | None = None, # None: learn one from the training text
     announce: Callable[[Settings], None] = training.nothing,  # before memory is taken
 ) -> Run:
-    """Start a run in a new folder.
+    """Start a run in a new folder. If something fails, the folder is as it was.
 
-    Raises `RunExists` if a run, or a file, is there already; `ValueError` if text,
-    tokenizer, model and batch do not fit each other.
+    Raises `RunExists` if something is there, `files.InUse`, `files.NotSaved`; `ValueError` if
+    text, tokenizer, model and batch do not fit each other.
     """
-    folder = Path(folder)
-    _check_free(folder)
+    folder = as_path(folder)
+    check_functions(announce=announce)
+    check_type("settings", settings, Settings, "Settings, such as Settings(preset('tiny'))")
+    check_type("corpus", corpus, data.Corpus, "what feste.data.load returns")
+    if not (folder / files.LOCK).exists(): _check_free(folder)
+    with contextlib.ExitStack() as undo:            # what happens if it fails, the last first
+        undo.callback(_remove_empty, [f for f in (folder, *folder.parents) if not f.exists()])
+        make_folder(folder)
+        owner = undo.enter_context(contextlib.ExitStack())
+        owner.enter_context(files.owned(folder))
+        _check_free(folder)                         # nobody was faster
+        undo.callback(_remove_start, folder)
+        tok = _tokenizer(settings, corpus, tok)
+        run = Run(folder, _start(settings, corpus, tok, announce), owner)
+        _write_start(run, corpus)
+        undo.pop_all()                              # it did not
+    return run
+
+# %% ../nbs/44_runs.ipynb #368b0156
+_START = ("tokenizer.json", "metrics.csv", "config.json", "run.json")
+
+def _write_start(run: Run, corpus: data.Corpus) -> None:
+    "The files of a new run; with the last one it is a run."
+    tok, folder = run.training.tokenizer, run.folder
+    tokenizer.save(tok, folder / "tokenizer.json")
+    write_metrics(folder, [])
+    files.write_json(folder / "config.json", gpt2_config(run.settings.model))
+    files.write_json(folder / "run.json", _describe(run.settings, corpus, tok), sealed=True)
+
+def _remove_start(folder: Path) -> None:
+    for name in (*_START, files.LOCK): files.remove(folder / name)
+
+def _remove_empty(folders: list[Path]) -> None: # the innermost first
+    with contextlib.suppress(OSError):
+        for folder in folders: folder.rmdir()
+
+def _check_free(folder: Path) -> None:
+    "Raise `RunExists` if a folder cannot take a new run."
+    if folder.is_file(): raise RunExists(f"{folder} is a file: choose another folder")
+    found = set(os.listdir(folder)) if folder.exists() else set()
+    if "run.json" in found:
+        raise RunExists(f"{folder} holds a run already. Go on with it: "
+                        f"{_how_to_resume(folder)}; or choose another folder")
+    if found - {files.LOCK}:
+        raise RunExists(f"{folder} holds files, but no run (yours, or of a start that was "
+                        "broken off): choose another folder, or delete it")
+
+# %% ../nbs/44_runs.ipynb #2fa0d216
+def _tokenizer(settings: Settings, corpus: data.Corpus, tok: Tokenizer | None) -> Tokenizer:
+    "The tokenizer of a new run. Raises `ValueError` if it does not fit text or model."
     if tok is None:
         tok = tokenizer.train(corpus.text("train"), settings.model.V, corpus=corpus.sha256)
+    check_type("tok", tok, Tokenizer, "a feste.tokenizer.Tokenizer, or None")
     tokenizer.check_corpus(tok, corpus.sha256)
     if tok.vocab_size > settings.model.V:
         raise ValueError(f"the tokenizer has {tok.vocab_size} tokens, the model only "
                          f"vocab_size = {settings.model.V}: use a model with a larger one")
-    run = _start(folder, settings, corpus, tok, announce)
-    with _close_if_it_fails(run):
-        for sub in ("samples", "checkpoints"): (folder / sub).mkdir(parents=True, exist_ok=True)
-        tokenizer.save(tok, folder / "tokenizer.json")
-        write_metrics(folder, [])
-        files.write_json(folder / "config.json", gpt2_config(settings.model))
-        files.write_json(folder / "run.json", _describe(run.settings, corpus, tok))
-    return run
-
-# %% ../nbs/44_runs.ipynb #368b0156
-def _check_free(folder: Path) -> None:
-    "Raise `RunExists` if a folder cannot take a new run."
-    if (folder / "run.json").exists():
-        raise RunExists(f"{folder} holds a run already. Go on with it: "
-                        f"{_how_to_resume(folder)}; or choose another folder")
-    for part in (folder, *folder.parents):
-        if part.is_file(): raise RunExists(f"{part} is a file: choose another folder")
+    return tok
 
 def _start(
-    folder: Path, settings: Settings, corpus: data.Corpus, tok: Tokenizer,
+    settings: Settings, corpus: data.Corpus, tok: Tokenizer,
     announce: Callable[[Settings], None] = training.nothing,
-) -> Run:
-    "A run at step 0, in memory. Texts are looked at before memory is taken."
+) -> Training:
+    "A training at step 0. Texts are looked at before memory is taken."
     ids = {split: token_file(corpus, tok, split) for split in ("train", "val")}
     check_texts(settings, ids)
     announce(settings)
-    backend = make_backend(settings)
-    with _close_if_it_fails(backend):
+    with contextlib.ExitStack() as undo:
+        backend = make_backend(settings)
+        undo.callback(backend.close)
         used = replace(settings, threads=getattr(backend, "threads", settings.threads))
         if isinstance(backend, Reference): used = replace(used, backend="numpy")
-        return Run(folder, Training(used, backend, tok, ids))
+        its = Training(used, backend, tok, ids)
+        undo.pop_all()
+    return its
 
 # %% ../nbs/44_runs.ipynb #24560eb6
 class NotThisRun(ValueError):
     "A checkpoint, a text or a tokenizer belongs to another run."
 
 def save_checkpoint(run: Run, keep: int = 2) -> Path:
-    "Write all that the next step depends on; older checkpoints beyond `keep` go."
-    t = run.training
+    """Write all that the next step depends on; older checkpoints beyond `keep` go.
+
+    Raises `files.NotSaved` if it cannot be written, `training.Diverged` if there are numbers
+    that are not finite.
+    """
+    _check_open(run)
+    t, keep = run.training, whole_number("keep", keep, 1)
     path = run.folder / "checkpoints" / f"step_{t.step:07}.safetensors"
-    state = dict(step=t.step, seconds=t.seconds, recent=t.recent, logged=t.logged)
+    if not all(np.isfinite(x).all() for x in (t.flat, t.m, t.v)):
+        raise training.Diverged(f"not all numbers are finite at step {t.step}: start again in "
+                                f"a new folder, with a smaller lr than {t.settings.lr}")
+    state = dict(step=t.step, seconds=t.seconds, recent=t.recent, logged=t.logged,
+                 metrics=run.table)
+    make_folder(path.parent)
+    _flush(run.folder / "metrics.csv")
     save_weights(path, t.flat, t.cfg, {"optimizer.m": t.m, "optimizer.v": t.v},
                  {"state": json.dumps(state)})
-    for old in records.checkpoints(run.folder)[:-keep]: old.unlink()
+    for old in records.checkpoints(run.folder)[:-keep]: files.remove(old)
     return path
 
+def _flush(file: Path) -> None:
+    "Put a file on the disk, before a checkpoint that relies on it."
+    with contextlib.suppress(OSError), open(file, "rb+") as f: os.fsync(f.fileno())
+
 # %% ../nbs/44_runs.ipynb #61e1df92
-def load_checkpoint(t: Training, path: str | Path) -> None:
+def load_checkpoint(
+    t: Training, path: str | Path,
+) -> str: # the hash of the metrics that were written before it
     """Put a training into the state of a checkpoint.
 
     Raises `files.Damaged` if it is damaged, and `NotThisRun` if it is of another shape, or
     no checkpoint; the training is then as it was.
     """
+    check_type("t", t, Training, "a Training")
+    path = as_path(path, "path")
     flat, cfg, moments, metadata = load_weights(path)
     if cfg != t.cfg:
-        raise NotThisRun(f"{path} is a model of another shape ({cfg}); this run needs {t.cfg}")
+        raise NotThisRun(f"{path} is a model of another shape ({cfg}): this run needs {t.cfg}")
     if not {"optimizer.m", "optimizer.v"} <= moments.keys() or "state" not in metadata:
         raise NotThisRun(f"{path} has weights only: generating works, resuming needs a "
                          "checkpoint of a run")
-    arrays = {"weights": flat, **{n: moments[n] for n in ("optimizer.m", "optimizer.v")}}
-    wrong = [f"{n} is {w.dtype} {w.shape}, not {t.flat.dtype} {t.flat.shape}"
-             for n, w in arrays.items() if (w.dtype, w.shape) != (t.flat.dtype, t.flat.shape)]
-    if wrong: raise files.Damaged(f"{path} is damaged ({'; '.join(wrong)}): {_USE_ANOTHER}")
-    try: state = _read_state(metadata["state"])
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as e:
-        raise files.Damaged(f"{path} is damaged (its state makes no sense, "
-                            f"{type(e).__name__}: {e}): {_USE_ANOTHER}") from None
-    for into, array in zip((t.flat, t.m, t.v), arrays.values()): into[:] = array
+    arrays = flat, moments["optimizer.m"], moments["optimizer.v"]
+    try:
+        _check_arrays(t, *arrays)
+        state = _read_state(metadata["state"], t, records.step_of(path))
+    except ValueError as e:
+        raise files.Damaged(f"{path} is damaged ({e}): {_USE_ANOTHER}") from None
+    for into, array in zip((t.flat, t.m, t.v), arrays): into[:] = array
+    written = state.pop("metrics")
     for name, value in state.items(): setattr(t, name, value)
+    return written
 
-# %% ../nbs/44_runs.ipynb #8fdcf5c2
+# %% ../nbs/44_runs.ipynb #e6e72c40
 _USE_ANOTHER = "delete it and use an earlier checkpoint"
 
-def _read_state(text: str) -> dict[str, Any]:
-    "What changes from step to step, beside the arrays, from a checkpoint's metadata."
-    state = json.loads(text)
-    return dict(step=int(state["step"]), seconds=float(state["seconds"]),
-                recent=[(float(loss), float(norm)) for loss, norm in state["recent"]],
-                logged=int(state["logged"]))
+def _check_arrays(t: Training, flat: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
+    "Raise `ValueError` unless these can be a training's parameters and moments."
+    for name, x in {"weights": flat, "optimizer.m": m, "optimizer.v": v}.items():
+        if (x.dtype, x.shape) != (t.flat.dtype, t.flat.shape):
+            raise ValueError(f"{name} is {x.dtype} {x.shape}, not {t.flat.dtype} "
+                             f"{t.flat.shape}")
+        if not np.isfinite(x).all(): raise ValueError(f"{name} holds NaN or infinities")
+    if (v < 0).any(): raise ValueError("optimizer.v holds negative numbers")
+
+# %% ../nbs/44_runs.ipynb #8fdcf5c2
+def _read_state(text: str, t: Training, named: int | None) -> dict[str, Any]:
+    """What changes from step to step, beside the arrays, from a checkpoint's metadata.
+
+    Raises `ValueError` for what cannot be; `named` is the step in the checkpoint's name.
+    """
+    try: state = json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"its state is no JSON: {e}") from None
+    keys = {"step", "seconds", "recent", "logged", "metrics"}
+    if not isinstance(state, dict) or state.keys() != keys:
+        raise ValueError(f"its state must say {', '.join(sorted(keys))}, and nothing else")
+    step = whole_number("step", state["step"], 0, t.settings.steps)
+    if named not in (None, step): raise ValueError(f"step is {step}, and in its name {named}")
+    logged, recent = whole_number("logged", state["logged"], -1, step), state["recent"]
+    if not isinstance(recent, list) or len(recent) != step - max(logged, 0) or not all(
+            isinstance(pair, list) and len(pair) == 2 for pair in recent):
+        raise ValueError("recent must hold loss and norm of each step since the last row")
+    return dict(
+        step=step, logged=logged,
+        seconds=checks.number("seconds", state["seconds"], 0, ends="[)"),
+        recent=[(checks.number("a loss", loss), checks.number("a norm", norm, 0, ends="[)"))
+                for loss, norm in recent],
+        metrics=checks.is_text("metrics", state["metrics"]))
 
 # %% ../nbs/44_runs.ipynb #65191695
 class NoRun(FileNotFoundError):
@@ -288,19 +434,25 @@ def read_settings(folder: str | Path) -> Settings:
 
     Raises `NoRun` if there is none, and `files.Damaged` if they make no sense.
     """
-    path = Path(folder) / "run.json"
-    try: written = dict(records.read_run(folder)["settings"])
+    path = as_path(folder) / "run.json"
+    try: written = records.read_run(folder)["settings"]
     except FileNotFoundError:
         raise NoRun(f"{folder} holds no run: start one with `feste train {folder}`, in Python "
                     "with `feste.runs.train`") from None
-    except (KeyError, TypeError, ValueError) as e: raise _damaged(path, e) from None
-    try: return Settings(**{**written, "model": Config(**written["model"])})
-    except (KeyError, TypeError, ValueError) as e: raise _damaged(path, e) from None
+    shape = written.get("model")
+    if odd := _unlike(written, Settings, "settings") + _unlike(shape, Config, "model"):
+        raise files.Damaged(f"{path} is damaged, or from another version of feste "
+                            f"({'; '.join(odd)}): put back a copy of it, or use that version")
+    try: return Settings(**{**written, "model": Config(**shape)})
+    except (TypeError, ValueError) as e:
+        raise files.Damaged(f"{path} is damaged ({e}): put back a copy of it") from None
 
-def _damaged(path: Path, e: Exception) -> files.Damaged:
-    if isinstance(e, files.Damaged): return e
-    return files.Damaged(f"{path} is damaged ({type(e).__name__}: {e}): put back a copy of it, "
-                         "or use the version of feste that wrote it")
+def _unlike(values: Any, kind: type, name: str) -> list[str]:
+    "What an object lacks, or has too much, to be made into a `kind`."
+    if not isinstance(values, dict): return [f"{name} is no object"]
+    known = {f.name for f in fields(kind)}
+    return [f"{name} {what} {', '.join(map(shown, sorted(those)))}" for what, those in (
+        ("lacks", known - values.keys()), ("has an unknown", values.keys() - known)) if those]
 
 # %% ../nbs/44_runs.ipynb #04930439
 def resume_run(
@@ -309,40 +461,89 @@ def resume_run(
 ) -> Run:
     """A run as its newest checkpoint left it, ready to go on.
 
-    Raises `NoRun` if the folder holds none; `NotThisRun` if the corpus or the tokenizer is
-    another one; `files.Damaged` for a damaged file.
+    Raises `NoRun` if the folder holds none; `files.InUse` if somebody trains it; `NotThisRun`
+    if the corpus or the tokenizer is another one, `FileNotFoundError` if the text is gone;
+    `files.Damaged` for a damaged file.
     """
-    folder = Path(folder)
-    settings, whole = read_settings(folder), records.read_run(folder)
-    text = whole.get("data") or {}
-    if corpus is None: corpus = data.load(text.get("path"))
-    if text.get("sha256") != corpus.sha256:
-        raise NotThisRun(
-            f"{folder} was trained on {text.get('name')} with hash "
-            f"{str(text.get('sha256'))[:12]}, not on {corpus.name} with hash "
-            f"{corpus.sha256[:12]}: load the text as it was")
-    tok = tokenizer.load(folder / "tokenizer.json")
-    if tok.sha256 != whole.get("tokenizer_sha256"):
-        raise NotThisRun(f"{folder / 'tokenizer.json'} is not the tokenizer that the run was "
-                         "trained with: put that file back")
-    rows = _rows(folder)
-    run = _start(folder, settings, corpus, tok)
-    with _close_if_it_fails(run):
-        for newest in records.checkpoints(folder)[-1:]: load_checkpoint(run.training, newest)
-        write_metrics(folder, [r for r in rows if (r["step"] or 0) <= run.training.logged])
+    folder = as_path(folder)
+    settings = read_settings(folder)
+    if not records.checkpoints(folder) and (folder / "model.safetensors").exists():
+        raise NotThisRun(f"{folder} is a recording, without checkpoints: it can be sampled, "
+                         "but not trained further. Train a new run")
+    with contextlib.ExitStack() as undo:
+        owner = undo.enter_context(contextlib.ExitStack())
+        owner.enter_context(files.owned(folder))
+        said = records.read_run(folder)
+        corpus, tok = _same_text(folder, said["data"], corpus), _same_tokenizer(folder, said)
+        check_config(folder, settings.model)
+        rows = _rows(folder)
+        run = Run(folder, _start(settings, corpus, tok), owner)
+        for newest in records.checkpoints(folder)[-1:]:
+            run.table = load_checkpoint(run.training, newest)
+        _take_up(run, rows)
+        undo.pop_all()
     return run
 
 # %% ../nbs/44_runs.ipynb #c9de32c3
-def _rows(folder: Path) -> list[Row]:
+def _same_text(folder: Path, text: dict[str, Any], corpus: data.Corpus | None) -> data.Corpus:
+    "The text that a run was trained on. Raises `NotThisRun` for another one."
+    again = f"`feste.runs.train({str(folder)!r}, corpus=feste.data.load(…))`"
+    if corpus is None:
+        try: corpus = data.load(text["path"])
+        except FileNotFoundError:
+            if text["path"] is None: raise
+            raise FileNotFoundError(
+                f"{folder} was trained on {text['path']}, which is not there any more: put it "
+                f"back, or load it from where it is now, in Python {again}") from None
+    check_type("corpus", corpus, data.Corpus, "what feste.data.load returns")
+    if text["sha256"] != corpus.sha256:
+        raise NotThisRun(
+            f"{folder} was trained on {text['name']} with hash {text['sha256'][:12]}, not on "
+            f"{corpus.name} with hash {corpus.sha256[:12]}: load the text as it was, in Python "
+            f"{again}")
+    return corpus
+
+# %% ../nbs/44_runs.ipynb #24dbb529
+def _same_tokenizer(folder: Path, said: dict[str, Any]) -> Tokenizer:
+    "The tokenizer of a run. Raises `NotThisRun` for another one; warns if text is cut anew."
+    path = folder / "tokenizer.json"
+    try: tok = tokenizer.load(path)
+    except FileNotFoundError:
+        raise files.Damaged(f"{path} is not there: put back a copy of it") from None
+    if tok.sha256 != said["tokenizer_sha256"]:
+        raise NotThisRun(f"{path} is not the tokenizer that the run was trained with: "
+                         "put that file back")
+    tokenizer.check_cutting(said.get("regex"))
+    return tok
+
+# %% ../nbs/44_runs.ipynb #bf4ec11d
+def _link(so_far: str, row: Row) -> str:
+    "The hash of a table with one more row."
+    return files.hash_of([so_far, {k: x for k, x in _checked(row).items() if x is not None}])
+
+def _rows(folder: Path) -> list[Row] | None: # None: the table is gone
     "The metrics of a run that is to go on."
     try: rows = records.read_metrics(folder)
-    except FileNotFoundError:
-        raise files.Damaged(f"{folder} lacks its metrics.csv: put back a copy of it, or an "
-                            "empty table, a line that says `step`") from None
+    except FileNotFoundError: return None
     if not records.checkpoints(folder) and any((r["step"] or 0) > 0 for r in rows):
-        raise NotThisRun(f"{folder} has no checkpoints (a recording has none): it can be "
-                         "sampled, but not trained further. Train a new run")
+        raise NotThisRun(f"{folder} has no checkpoints any more: put them back, or train a new "
+                         "run")
     return rows
+
+def _take_up(run: Run, rows: list[Row] | None) -> None:
+    "Cut the metrics to what was written before the checkpoint. Raises `files.Damaged`."
+    path, t = run.folder / "metrics.csv", run.training
+    if rows is None:
+        warnings.warn(f"{path} is gone: the run goes on with a new table", stacklevel=3)
+        run.table = ""
+        write_metrics(run.folder, [])
+        if t.logged >= 0: save_checkpoint(run)      # which knows of the new table
+        return
+    kept = [r for r in rows if (r["step"] or 0) <= t.logged]
+    if functools.reduce(_link, kept, "") != run.table:
+        raise files.Damaged(f"{path} is not what the run wrote: put back a copy of it, or "
+                            "delete it, and the run goes on with a new table")
+    if len(kept) < len(rows): write_metrics(run.folder, kept)
 
 # %% ../nbs/44_runs.ipynb #d1914ab8
 @contextlib.contextmanager
@@ -350,21 +551,36 @@ def _save_if_it_fails(run: Run) -> Iterator[None]:
     "Save a checkpoint if an exception leaves the context: a sink's, or the sampler's."
     try: yield
     except Exception:
-        save_checkpoint(run)
+        with _say_how_to_go_on(run): save_checkpoint(run)
         raise
 
+@contextlib.contextmanager
+def _say_how_to_go_on(run: Run) -> Iterator[None]:
+    "Say more, if a file of the run cannot be written."
+    try: yield
+    except files.NotSaved as e:
+        raise files.NotSaved(f"{e}. Then go on from the run's last checkpoint: "
+                             f"{_how_to_resume(run.folder)}") from e
+
+# %% ../nbs/44_runs.ipynb #60470d52
 def _train_run(run: Run, sinks: list[Sink], sampler: Sampler | None, progress: bool) -> None:
     "Train a run to its end, or until Ctrl-C; rows go to its folder and then to the sinks."
     t = run.training
     def on_row(row: Row) -> None:
-        write_row(run.folder, row)
+        with _say_how_to_go_on(run): write_row(run.folder, row)
+        run.table = _link(run.table, row)
         with _save_if_it_fails(run):
             for sink in sinks: sink(run.folder, row)
     def sample() -> None:
         if sampler is None: return
-        with _save_if_it_fails(run): text = sampler(run.model)
-        files.write_text(run.folder / "samples" / f"step_{t.step:07}.txt", text)
-    def save() -> None: save_checkpoint(run)
+        with _save_if_it_fails(run):
+            text = checks.is_text("what the sampler returned", sampler(run.model))
+        with _say_how_to_go_on(run):
+            make_folder(run.folder / "samples")
+            files.write_text(run.folder / "samples" / f"step_{t.step:07}.txt",
+                             tokenizer.well_formed(text))
+    def save() -> None:
+        with _say_how_to_go_on(run): save_checkpoint(run)
     with contextlib.ExitStack() as at_the_end:          # it closes the last one first
         for sink in reversed(sinks):
             at_the_end.callback(getattr(sink, "close", training.nothing), run.folder)
@@ -379,35 +595,97 @@ def train(
     sampler: Sampler | None = recite,
     progress: bool = True,
 ) -> Run:
-    """Train a new run, or go on with one, and leave it in its folder.
+    """Train a new run, or go on with one, and leave it in its folder, closed.
 
     Raises what `create_run`, `resume_run` and `Run.train` raise.
     """
+    sinks = _functions(sinks, sampler, progress)
     if settings is None: run = resume_run(folder, corpus)
     else: run = create_run(folder, settings, data.load() if corpus is None else corpus)
-    with _close_if_it_fails(run): return run.train(sinks, sampler, progress)
+    with run: return run.train(sinks, sampler, progress)
 
 # %% ../nbs/44_runs.ipynb #ed639cd3
 def record(
-    run: str | Path, # a run's folder
-    to: str | Path,  # a new or existing folder
+    run: str | Path,        # a run's folder
+    to: str | Path,         # absent, or empty
+    replace: bool = False,  # `to` may be an earlier recording
 ) -> Path:
     """Copy a run without its optimizer: weights, tokenizer, settings, metrics, samples.
 
-    Raises `records.NoModel` for a run that has not been trained.
+    Raises `records.NoModel` for a run that has not been trained, `RunExists` if `to` holds
+    something else, `files.NotSaved` if it cannot be written; then `to` is as it was.
     """
-    run, to = Path(run), Path(to)
+    run, to = as_path(run, "run"), as_path(to, "to")
+    checks.one_of("replace", replace, (False, True))
     found = records.checkpoints(run)
     if not found:
         raise records.NoModel(
             f"{run} has no checkpoint: give the folder of a run that has been trained")
+    _check_target(run, to, replace)
+    target = Path(os.path.realpath(to))
+    aside = target.with_name(f"{target.name}.{secrets.token_hex(8)}.part")
+    with contextlib.ExitStack() as undo:
+        undo.callback(_remove_empty, [f for f in target.parents if not f.exists()])
+        undo.callback(shutil.rmtree, aside, ignore_errors=True)
+        make_folder(target.parent)
+        with _saving(target): aside.mkdir()
+        _copy(run, found[-1], aside)
+        _move(aside, target)
+        undo.pop_all()
+    return to
+
+# %% ../nbs/44_runs.ipynb #54d3e0bd
+_RECORDED = {"run.json", "config.json", "metrics.csv", "tokenizer.json", "model.safetensors",
+             "samples"}
+
+def _check_target(run: Path, to: Path, replace: bool) -> None:
+    "Raise `RunExists` if a recording cannot be put there."
     if to.resolve() == run.resolve():
         raise ValueError(f"{to} is the run itself: choose another folder for the recording")
-    flat, cfg, _, _ = load_weights(found[-1])
-    (to / "samples").mkdir(parents=True, exist_ok=True)
-    for name in ("run.json", "config.json", "metrics.csv", "tokenizer.json"):
-        with files.whole(to / name) as aside: shutil.copyfile(run / name, aside)
-    for f in (run / "samples").glob("*.txt"):
-        with files.whole(to / "samples" / f.name) as aside: shutil.copyfile(f, aside)
-    save_weights(to / "model.safetensors", flat, cfg, metadata={"format": "pt"})
-    return to
+    if to.is_file(): raise RunExists(f"{to} is a file: choose another folder")
+    inside = set(os.listdir(to)) if to.exists() else set()
+    ours = "model.safetensors" in inside and inside <= _RECORDED
+    if ours and not replace:
+        raise RunExists(f"{to} holds a recording already: choose another folder, or replace it "
+                        "with --replace, in Python replace=True")
+    if inside and not ours:
+        raise RunExists(f"{to} holds other files than a recording's: choose another folder")
+
+# %% ../nbs/44_runs.ipynb #9b5f39b8
+def _move(aside: Path, target: Path) -> None:
+    "Rename a folder, and delete what was there. Raises `files.NotSaved`."
+    old = aside.with_suffix(".old")
+    with _saving(target):
+        if target.exists(): os.rename(target, old)
+        try: os.rename(aside, target)
+        except OSError:
+            if old.exists(): os.rename(old, target)
+            raise
+    shutil.rmtree(old, ignore_errors=True)
+
+@contextlib.contextmanager
+def _saving(target: Path) -> Iterator[None]:
+    "Raise `files.NotSaved` if the system refuses."
+    try: yield
+    except OSError as e:
+        raise files.NotSaved(f"{target} could not be made: {files.because(e)}") from e
+
+# %% ../nbs/44_runs.ipynb #8bd3ae7b
+def _copy(run: Path, checkpoint: Path, aside: Path) -> None:
+    "Fill a recording. Raises what `resume_run` does if the run is not as it was written."
+    settings, step = read_settings(run), records.step_of(checkpoint)
+    _same_tokenizer(run, records.read_run(run))
+    check_config(run, settings.model)
+    flat, cfg, _, _ = load_weights(checkpoint)
+    if cfg != settings.model:
+        raise NotThisRun(f"{checkpoint} is a model of another shape: {_USE_ANOTHER}")
+    for name in ("run.json", "tokenizer.json"):
+        with files.whole(aside / name) as file: shutil.copyfile(run / name, file)
+    files.write_json(aside / "config.json", gpt2_config(cfg))
+    rows = records.read_metrics(run)
+    write_metrics(aside, [r for r in rows if (r["step"] or 0) <= (step or 0)])
+    samples = os.listdir(run / "samples") if (run / "samples").exists() else []
+    for name in (f"samples/{s}" for s in samples if s.endswith(".txt")):
+        make_folder(aside / "samples")
+        with files.whole(aside / name) as file: shutil.copyfile(run / name, file)
+    save_weights(aside / "model.safetensors", flat, cfg, metadata={"format": "pt"})

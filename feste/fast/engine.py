@@ -19,25 +19,28 @@ in exact mode, any number does.
 `Engine` is a backend for `feste.training`; what compiled code could not use, it refuses with
 a `ValueError`.
 """
-import contextlib, itertools, math, operator, os, threading
+import contextlib, itertools, math, os, threading
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Self
 
+import numba, psutil, threadpoolctl
 import numpy as np
-import psutil, threadpoolctl
 
+from ..checks import Rule, number, one_of, shown, whole_number
 from .jit import REORDER, cache_folder, compiler, inlined
 from .kernels import adamw, cross_entropy_fwd, cross_entropy_fwd_bwd, gelu_bwd
 from .kernels import gelu_fwd, layer_norm_bwd, layer_norm_fwd
 from .kernels import softmax_bwd, softmax_fwd
-from .machine import LANES, OWN_PRODUCT_MIN_LANES, PACKAGE, physical_cores
+from .machine import LANES, MOST_THREADS, OWN_PRODUCT_MIN_LANES, PACKAGE
+from .machine import physical_cores
 from .matmul import ROOM, gemm, multiply
-from ..model import Config, check_rate, layout, n_params, rotary_turn, too_long
+from ..model import Config, layout, n_params, rotary_turn, too_long
 from ..optim import FIXED_LIMIT, FIXED_ONE, decays
 from ..random import GOLDEN, MASK, PARITY, ROTATIONS, Key
 
+if numba.config.DISABLE_JIT: raise ImportError("NUMBA_DISABLE_JIT is set: nothing is compiled")
 compiled = compiler(REORDER)
 f32, u32, u64, ZERO, ONE = np.float32, np.uint32, np.uint64, np.float32(0), np.float32(1)
 
@@ -84,14 +87,16 @@ def of_site(drop, site): # the key for one of a sequence's arrays
                    drop.step)
 
 # %% ../../nbs/65_engine.ipynb #a6ea6d92
+_WORD = Rule(high=MASK, whole=True)
+
 def drop_key(
     rate: float,    # 0 for none
     key: Key,       # of the step
 ) -> DropKey:
     "Dropout at a rate. Raises `ValueError` for a rate or a key that makes no sense."
-    check_rate(rate)
-    if not all(0 <= operator.index(word) <= MASK for word in key):
-        raise ValueError(f"key is {key}: it must be two words below 2**32")
+    rate = number("dropout", rate, 0, 1, "[)")
+    if not isinstance(key, tuple | list) or len(key) != 2 or not all(map(_WORD.allows, key)):
+        raise ValueError(f"key is {shown(key)}: it must be two words below 2**32")
     limit = min(round(rate * 2**32), MASK)
     return DropKey(u32(limit), f32(1 / (1 - rate)), u32(0), (u32(key[0]), u32(key[1])))
 
@@ -493,13 +498,28 @@ def plan(
     cfg: Config, threads: int, checkpointing: bool = False, block: int = 64, chunk: int = 128,
     exact: bool = False,
 ) -> dict[str, int]: # bytes
-    "What training will hold in memory, before any of it is allocated."
+    """What training will hold in memory, before any of it is allocated.
+
+    Raises `ValueError` for a choice that makes no sense.
+    """
+    threads, block, chunk = _choices(cfg, threads, block, chunk, checkpointing, exact)
     n = 4 * n_params(cfg)
     shapes = work_shapes(cfg, checkpointing, block, chunk).values()
     others = (threads - 1) * n if not exact else (3 * threads - 2) * n
     return {"parameters": n, "gradient": n + n * exact, "moments": 2 * n,
             "other threads' gradients": others,
             "activations": threads * 4 * sum(math.prod(shape) for shape in shapes)}
+
+def _choices(
+    cfg: Config, threads: int, block: int, chunk: int, *switches: bool,
+) -> tuple[int, int, int]:
+    "The counts as plain numbers. Raises `ValueError` for a choice that makes no sense."
+    if not isinstance(cfg, Config):
+        raise ValueError(f"cfg is {shown(cfg)}: give a Config, like preset('tiny')")
+    for name, value in zip(("checkpointing", "exact", "blas"), switches):
+        one_of(name, value, (False, True))
+    return (whole_number("threads", threads, 1, MOST_THREADS),
+            whole_number("block", block, 1), whole_number("chunk", chunk, 1))
 
 def _check_memory(needed: int) -> None: # bytes
     free = psutil.virtual_memory().available
@@ -572,41 +592,43 @@ class BlasThreads:
 BLAS_THREADS = BlasThreads()
 
 # %% ../../nbs/65_engine.ipynb #21880e92
-def _check_counts(**counts: Any) -> None:
-    "Raise `ValueError` for what is no whole number from 1 on."
-    for name, n in counts.items():
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"{name} is {n!r}: it must be a whole number, 1 or more")
-
-def _check_buffers(engine: "Engine", **buffers: Any) -> None:
-    "Raise `ValueError` for a buffer that compiled code could not use as it is."
+def _check_buffers(engine: "Engine", *ids: np.ndarray, **buffers: Any) -> None:
+    "Raise `ValueError` for buffers that compiled code could not use as they are."
     n = engine.n_params
     for name, a in buffers.items():
         type_ = np.dtype(np.int64 if engine.exact and name == "grad" else f32)
-        if not isinstance(a, np.ndarray) or a.dtype != type_ or a.shape != (n,) or not (
-                a.flags.c_contiguous and (a.flags.writeable or name == "flat")):
+        if not isinstance(a, np.ndarray) or isinstance(a, np.ma.MaskedArray) or (
+                a.dtype != type_ or a.shape != (n,)) or not (
+                a.flags.c_contiguous and a.flags.aligned and (
+                    a.flags.writeable or name == "flat")):
             kind = f"{a.dtype} {a.shape}" if isinstance(a, np.ndarray) else type(a).__name__
             raise ValueError(f"{name} is {kind}: the engine needs a contiguous {type_} array "
                              f"of {n} numbers that may be written")
     for (one, a), (other, b) in itertools.combinations(buffers.items(), 2):
-        if np.may_share_memory(a, b): raise ValueError(f"{one} and {other} share memory")
+        if np.may_share_memory(a, b):
+            raise ValueError(f"{one} and {other} share memory: give each its own array")
+    if any(np.may_share_memory(a, x) for a in buffers.values() for x in ids):
+        raise ValueError("a buffer and the token ids share memory: give each its own array")
 
 # %% ../../nbs/65_engine.ipynb #1a401819
 def _ids(X: Any, cfg: Config, name: str) -> np.ndarray: # (B, T) int64, contiguous
-    X = np.asarray(X)
+    try: X = np.asarray(X)
+    except ValueError: X = np.asarray(X, object)        # rows differ in length
     if X.ndim == 2 and X.shape[1] > cfg.T: raise too_long(X.shape[1], cfg.T)
     if X.ndim != 2 or not len(X) or X.shape[1] != cfg.T or X.dtype.kind not in "iu":
-        raise ValueError(f"{name}s are {X.dtype} {X.shape}: they must be integers of shape "
+        raise ValueError(f"{name} are {X.dtype} {X.shape}: they must be integers of shape "
                          f"(B, {cfg.T}), and at least one sequence")
     bad = X[(X < 0) | (X >= cfg.V)]
-    if bad.size: raise ValueError(f"{name} {bad[0]} is outside the vocabulary: "
-                                  f"ids go from 0 to {cfg.V - 1}")
+    if bad.size:
+        raise ValueError(f"the {name} hold {bad[0]}, and ids go from 0 to {cfg.V - 1}: "
+                         "encode the text with the model's tokenizer")
     return np.ascontiguousarray(X, np.int64)
 
 def _pairs(X: Any, Y: Any, cfg: Config) -> tuple[np.ndarray, np.ndarray]:
     "Inputs and targets, as compiled code wants them."
-    X, Y = _ids(X, cfg, "token id"), _ids(Y, cfg, "target")
-    if len(X) != len(Y): raise ValueError(f"{len(X)} sequences and {len(Y)} targets")
+    X, Y = _ids(X, cfg, "token ids"), _ids(Y, cfg, "targets")
+    if X.shape != Y.shape: raise ValueError(f"token ids are {X.shape} and targets {Y.shape}: "
+                                            "each token needs its target")
     return X, Y
 
 # %% ../../nbs/65_engine.ipynb #4613d465
@@ -621,7 +643,8 @@ def _in_use(engine: "Engine") -> Iterator[None]:
 class Engine:
     """The compiled model, with its threads and its workspace: a backend for training.
 
-    `close` it, or use it in a `with`. Raises `NotEnoughMemory` if training would not fit.
+    `close` it, or use it in a `with`. Raises `NotEnoughMemory` if training would not fit,
+    and `ValueError` for whatever compiled code could not use; then nothing has changed.
     """
     def __init__(
         self,
@@ -634,7 +657,7 @@ class Engine:
         exact: bool = False,    # sums of integers: the same bits for any number of threads
     ) -> None:
         threads = physical_cores() if threads is None else threads
-        _check_counts(threads=threads, block=block, chunk=chunk)
+        threads, block, chunk = _choices(cfg, threads, block, chunk, checkpointing, exact, blas)
         _check_memory(sum(plan(cfg, threads, checkpointing, block, chunk, exact).values()))
         self.cfg, self.n_params, self.threads, self.by_blas = cfg, n_params(cfg), threads, blas
         self.shape, self.tensors = shape_of(cfg, checkpointing), _tensors(cfg)
@@ -657,9 +680,9 @@ class Engine:
         "Forward and backward for a batch; adds to grad."
         with _in_use(self):
             X, Y = _pairs(X, Y, self.cfg)
-            _check_buffers(self, flat=flat, grad=grad)
-            part = _part(dropout, key, first, len(X) if total is None else total)
-            return _loss_and_grads(self, flat, grad, X, Y, part)
+            _check_buffers(self, X, Y, flat=flat, grad=grad)
+            part = _part(dropout, key, first, len(X) if total is None else total, len(X))
+            return _loss_and_grads(self, _written(flat), grad, X, Y, part)
 
     def update(
         self, flat: np.ndarray, grad: np.ndarray, m: np.ndarray, v: np.ndarray,
@@ -670,7 +693,9 @@ class Engine:
     ) -> float: # the gradient's norm before clipping
         "Clip by norm, then AdamW; nothing is changed if the norm is not finite."
         with _in_use(self):
-            numbers = step, lr, beta1, beta2, eps
+            numbers = _numbers(step, lr, beta1, beta2, eps)
+            decay, limit = number("decay", decay, 0, ends="[)"), number(
+                "limit", limit, 0, ends="(]")
             return _update(self, (flat, grad, m, v), numbers, decay, limit)
 
     def close(self) -> None:
@@ -690,11 +715,11 @@ class Part(NamedTuple):
     total: int          # sequences of the whole step
     backward: bool
 
-def _part(dropout: float, key: Key, first: int, total: int) -> Part:
-    first, total = operator.index(first), operator.index(total)
-    if first < 0 or total < 1:
-        raise ValueError(f"first is {first} and total {total}: a step has at least one "
-                         "sequence, and the first is number 0")
+def _part(dropout: float, key: Key, first: int, total: int, n: int) -> Part: # of n sequences
+    first, total = whole_number("first", first), whole_number("total", total, 1, 2**32)
+    if first + n > total:
+        raise ValueError(f"first is {first} and total {total}, and here are {n} sequences: "
+                         "give the number of all in the step as total")
     return Part(drop_key(dropout, key), first, total, True)
 
 def _batch(
@@ -729,10 +754,14 @@ def _ranges(engine: Engine, f: Callable[[int, int], None], n: int) -> None:
     workers = engine.threads if n >= THREADED_UPDATE_MIN_PARAMETERS else 1
     engine.workers.run(lambda t: f(n * t // workers, n * (t + 1) // workers), workers)
 
+def _written(flat: np.ndarray) -> np.ndarray:
+    "The parameters as a buffer of the one kind for which code is compiled."
+    return flat if flat.flags.writeable else flat.copy()
+
 def _losses(engine: Engine, flat: np.ndarray, X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     "See `Engine.loss`."
     _check_buffers(engine, flat=flat)
-    if not flat.flags.writeable: flat = flat.copy()     # compiled code has one kind of buffer
+    flat = _written(flat)
     tokens, part = np.empty(X.shape, f32), Part(drop_key(0, (0, 0)), 0, len(X), False)
     _batch(engine, flat, [flat] * engine.threads, X, Y, part, tokens)
     return tokens
@@ -763,6 +792,14 @@ def _tensors(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
     return (np.array([slot.offset for slot in slots] + [n_params(cfg)]),
             np.array([float(decays(slot)) for slot in slots]))
 
+def _numbers(
+    step: int, lr: float, beta1: float, beta2: float, eps: float,
+) -> tuple[int, float, float, float, float]:
+    "The numbers of an update, as compiled code wants them. Raises `ValueError`."
+    return (whole_number("step", step, 1, 2**53), number("lr", lr, 0, ends="[)"),
+            number("beta1", beta1, 0, 1, "[)"), number("beta2", beta2, 0, 1, "[)"),
+            number("eps", eps, 0))
+
 def _update(
     engine: Engine,
     buffers: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],     # flat, grad, m, v
@@ -773,7 +810,6 @@ def _update(
     "See `Engine.update`."
     _check_buffers(engine, **dict(zip(("parameters", "grad", "m", "v"), buffers)))
     (flat, grad, m, v), (step, lr, beta1, beta2, eps) = buffers, numbers
-    if step < 1: raise ValueError(f"step is {step}: it counts from 1")
     if engine.exact: from_fixed(grad, grad := engine.others[0])
     norm = math.sqrt(squares(grad))
     if not math.isfinite(norm): return norm

@@ -13,7 +13,7 @@ depend on what was loaded before. Compiled functions release the
 interpreter's lock, so that plain threads can run them side by side. NaN and infinities are
 never assumed away.
 """
-import contextlib, functools, hashlib, os, re, shutil
+import contextlib, functools, hashlib, inspect, os, re, shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from typing import Any
 import numba, platformdirs
 from llvmlite import ir
 from numba import cfunc, njit, types
+from numba.core import caching, ccallback, dispatcher
 from numba.core.errors import TypingError
 from numba.extending import intrinsic, overload, register_jitable
+
+from ..checks import shown, whole_number
 
 # %% ../../nbs/60_compiling.ipynb #d2b29256
 REORDER = frozenset({"contract", "reassoc", "nsz", "arcp"})
@@ -37,11 +40,12 @@ def cache_folder(package: Path) -> Path:
     constants it uses: a compiled function contains those that it calls, and must not outlive
     them.
     """
+    package = Path(package)
     files = sorted(package.glob("[a-zA-Z_]*.py"))
     files += [f for name in CONSTANTS if (f := package.parent / f"{name}.py").is_file()]
     sources = b"".join(f.read_bytes() for f in files)
     base = os.environ.get("FESTE_CACHE") or platformdirs.user_cache_dir("feste", False)
-    folder = Path(base).expanduser().absolute() / "compiled"
+    folder = Path(os.path.expanduser(base)).absolute() / "compiled"
     own = folder / hashlib.sha256(sources).hexdigest()[:16]
     with contextlib.suppress(OSError):
         if own.exists(): os.utime(own)              # used now
@@ -62,6 +66,7 @@ def compiler(
         return njit(nogil=True, error_model="numpy", forceinline=inlined, **options)
 
     def decorate(f: Callable) -> Any: # numba's object in its place
+        if not inspect.isfunction(f): raise ValueError(f"{shown(f)} is no function of Python's")
         options, source = dict(fastmath=set(fastmath)), Path(f.__code__.co_filename)
         if source.is_file():
             with contextlib.suppress(RuntimeError, OSError), _kept_in(
@@ -70,29 +75,45 @@ def compiler(
         return njit_or_cfunc(**options)(f)              # compiled each time
     return decorate
 
+class _Kept(caching.FunctionCache):  # type: ignore[misc]  # numba has no types here
+    "A function's machine code on disk. Damaged, it is made anew; on a full disk, not kept."
+    def load_overload(self, *which: Any) -> Any:
+        try: return super().load_overload(*which)
+        except Exception:           # whatever reading damaged files raises
+            with contextlib.suppress(OSError): self.flush()
+    def save_overload(self, *which: Any) -> None:
+        with contextlib.suppress(OSError): super().save_overload(*which)
+
 @contextlib.contextmanager
 def _kept_in(folder: Path) -> Iterator[None]:
-    "Numba's own settings for where machine code is kept: in the folder, or nowhere."
-    ours = dict(CACHE_DIR=str(folder), CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
-    before = {name: getattr(numba.config, name) for name in ours}
+    "Numba's own settings for how machine code is kept: in the folder, or nowhere."
+    ours = [(numba.config, "CACHE_DIR", str(folder)),
+            (numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator"),
+            (dispatcher, "FunctionCache", _Kept), (ccallback, "FunctionCache", _Kept)]
+    before = [(where, name, getattr(where, name)) for where, name, _ in ours]
     try:
-        for name, value in ours.items(): setattr(numba.config, name, value)
+        for setting in ours: setattr(*setting)
         yield
     finally:
-        for name, value in before.items(): setattr(numba.config, name, value)
+        for setting in before: setattr(*setting)
 
 # %% ../../nbs/60_compiling.ipynb #fdedef17
 inlined = register_jitable(forceinline=True)
 
+def _compiled(f: Any) -> Any:
+    if isinstance(f, dispatcher.Dispatcher): return f
+    raise ValueError(f"{shown(f)} is no compiled function: decorate it with `compiler()`")
+
 def copied_functions(f: Any) -> set[str]: # mangled names
     "Copies of other functions in the machine code of one that this process has compiled."
-    weak = {name for asm in f.inspect_asm().values()
+    weak = {name for asm in _compiled(f).inspect_asm().values()
             for name in re.findall(r"\.weak\s+(\S+)", asm)}
     return {name for name in weak if not name.startswith(("NRT_", "__excinfo"))}
 
 # %% ../../nbs/60_compiling.ipynb #252f315b
 def array_check(axes: int, kinds: tuple[str, ...]) -> Callable[..., None]:
     "A function, for compiled code too, that refuses all but arrays with such axes and types."
+    axes = whole_number("axes", axes)
     def wrong(a: Any) -> tuple[bool, Any]: # and its type
         kind = getattr(a, "dtype", type(a).__name__)
         return getattr(a, "ndim", -1) != axes or str(kind) not in kinds, kind
@@ -135,7 +156,7 @@ def larger_compiled(x, y):
 # %% ../../nbs/60_compiling.ipynb #a262c543
 def vector_width(f: Any) -> int: # 1 if nothing was vectorized
     "The widest vector of float32 in a function that was compiled in this process."
-    return max((int(w) for code in f.inspect_llvm().values()
+    return max((int(w) for code in _compiled(f).inspect_llvm().values()
                 for w in re.findall(r"<(\d+) x float>", code)), default=1)
 
 # %% ../../nbs/60_compiling.ipynb #35f389d4

@@ -19,6 +19,7 @@ import numpy as np
 from numba.extending import register_jitable
 
 from .. import model
+from ..checks import whole_number
 from .jit import REORDER, compiler, inlined, larger, need_matrices, need_vectors
 
 compiled = compiler(REORDER)
@@ -28,6 +29,7 @@ f32 = np.float32
 
 def fit_exp(degree: int = 5) -> np.ndarray: # (degree,): coefficients of r, r², …
     "The polynomial 1 + c₁ r + c₂ r² + … nearest to exp on ±ln 2 / 2, relatively."
+    degree = whole_number("degree", degree, 1, 20)
     r = np.cos(np.pi * (np.arange(200) + .5) / 200) * np.log(2) / 2     # dense at the ends
     powers = r[:, None] ** np.arange(1, degree + 1)
     return np.linalg.lstsq(powers / np.exp(r)[:, None], -np.expm1(-r), rcond=None)[0]
