@@ -15,7 +15,8 @@ Each module comes from one chapter of the course:
 - `runs`: a run is a folder that can be stopped, resumed and recorded
 - `fast`: the compiled twins, optional: `jit`, `machine`, `matmul`, `kernels`, `engine`
   and `tokenizer`; `twins` finds them
-- `plots`, `widgets`, `cli`: figures, widgets for notebooks, the `feste` command
+- `plots`, `drawings`, `widgets`, `cli`: figures, schematics, widgets for notebooks, the
+  `feste` command
 - `files`, `checks`, `random`, `records`: files that are whole or absent; what arguments may
   be; random numbers from counters; run folders, read
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         checks,
         cli,
         data,
+        drawings,
         fast,
         files,
         generation,
@@ -58,14 +60,14 @@ if TYPE_CHECKING:
     from .generation import load
 
     __all__ = [
-        "backprop", "checks", "cli", "data", "fast", "files", "generation", "ledger",
-        "load", "model", "optim", "plots", "random", "records", "runs", "tensors",
-        "tokenizer", "training", "twins", "weights", "widgets",
+        "backprop", "checks", "cli", "data", "drawings", "fast", "files", "generation",
+        "ledger", "load", "model", "optim", "plots", "random", "records", "runs",
+        "tensors", "tokenizer", "training", "twins", "weights", "widgets",
     ]
 else:                   # a module is imported when it is first asked for
     import lazy_loader
 
     __getattr__, __dir__, __all__ = lazy_loader.attach(
         __name__, submod_attrs={"generation": ["load"]}, submodules=(
-            "backprop checks cli data fast files generation ledger model optim plots random "
+            "backprop checks cli data drawings fast files generation ledger model optim plots random "
             "records runs tensors tokenizer training twins weights widgets").split())

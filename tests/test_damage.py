@@ -3,6 +3,7 @@
 What is read must be what was written, or the reader says that it is not. Of a run's files
 some hundred places each are damaged; with FESTE_EVERY_BYTE=1 in the environment, all.
 """
+import contextlib
 import os
 import shutil
 import subprocess
@@ -180,6 +181,11 @@ def mounted(folder: Path, size: str) -> bool:
     return done.returncode == 0
 
 
+def fill_up(path: Path):
+    with contextlib.suppress(OSError), open(path, "wb") as f:
+        while True: f.write(b"x" * 512)
+
+
 def test_a_run_on_a_full_disk_can_go_on(tmp_path, corpus):
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -188,10 +194,7 @@ def test_a_run_on_a_full_disk_can_go_on(tmp_path, corpus):
         fill, folder = disk / "fill", disk / "run"
         run_ = runs.create_run(folder, SETTINGS, corpus)
         def eat(_folder, row):
-            if row["step"] == 4:
-                with pytest.raises(OSError), open(fill, "wb") as f:
-                    while True:
-                        f.write(b"x" * 512)
+            if row["step"] == 4: fill_up(fill)
         with run_, pytest.raises(files.NotSaved, match="the disk is full: free some space"):
             run_.train([eat], progress=False)
         assert not list(folder.rglob("*.part"))

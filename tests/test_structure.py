@@ -152,10 +152,11 @@ def test_these_tests_see_imports_by_string(source, expected):
     assert by_string(source) == expected
 
 
-@pytest.mark.parametrize("name", ["plots", "widgets"])
+@pytest.mark.parametrize("name", ["plots", "drawings", "widgets"])
 def test_figures_and_widgets_take_values(name):
     "Run folders and values; never an object that owns buffers and threads."
     allowed = {"plots": {"feste.records", "feste.files", "feste.checks"}}
+    allowed["drawings"] = {"feste.plots", "feste.checks"}
     allowed["widgets"] = allowed["plots"] | {"feste.plots", "feste.tokenizer"}
     assert imports(f"feste.{name}") <= allowed[name]
 
