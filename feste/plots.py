@@ -191,7 +191,7 @@ def roofline_figure(
     points: Sequence[tuple[_Cost, float]],  # an operation's ledger entry, and its seconds
     caption: str = "",
 ) -> Shown:
-    "Operations under a machine's roof: rate against FLOP per byte, both on log scales."
+    "Operations under a machine's limits: rate against FLOP per byte, both on log scales."
     for c, seconds in points: number(f"the seconds of {c.name}", seconds, 0)
     fig, ax = plt.subplots(figsize=(7, 4))
     _limits(ax, roof, [c.intensity for c, _ in points])
@@ -202,7 +202,7 @@ def roofline_figure(
     ax.set_ylabel("GFLOP/s")
     ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
     words = "; ".join(f"{c.name} {c.flops / s / 1e9:.1f} GFLOP/s at {c.intensity:.1f} FLOP per "
-                      f"byte, {roof.share(c, s):.0%} of its roof" for c, s in points)
+                      f"byte, {roof.share(c, s):.0%} of its limit" for c, s in points)
     threads = f"{roof.threads} thread" + "s" * (roof.threads > 1)
     return figure(fig, f"Roofline of {threads}, peak {roof.flops / 1e9:.0f} GFLOP/s, memory "
                   f"{roof.bandwidths[-1][1] / 1e9:.0f} GB/s: {words}.", caption)
@@ -220,11 +220,11 @@ def _limits(ax: Any, roof: _Roof, x: list[float]) -> None:
 
 # %% ../nbs/90_plots.ipynb #bd5eb2d8
 def ladder_figure(
-    shares: dict[str, dict[str, float]],    # kernel -> rung -> share of its roof, 1 at the roof
+    shares: dict[str, dict[str, float]],    # kernel -> rung -> share of its limit, 1 at the limit
     caption: str = "",
-    label: str = "share of the roof",
+    label: str = "share of the limit",
 ) -> Shown:
-    "Each kernel's climb: share of its roof, rung by rung, on a log scale; or other ratios."
+    "Each kernel's climb: share of its limit, rung by rung, on a log scale; or other ratios."
     for name, climb in shares.items():
         for rung, share in climb.items(): number(f"{rung} of {name}", share, 0)
     rungs = list(dict.fromkeys(r for climb in shares.values() for r in climb))

@@ -93,7 +93,7 @@ for name, (save, read) in SAVE.items():
         found.append(read(path))
         left = sorted(f.name for f in folder.iterdir() if f.suffix == ".part")
         assert len(left) <= 1, left
-        with files.owned(folder): pass
+        files.sweep(folder)
         assert not list(folder.glob("*.part"))
         if not dead: break
     assert found == sorted(found) and found[0] == 0 and found[-1] == 1, found
@@ -363,3 +363,103 @@ def test_the_tokenizer_is_still_the_runs(finished, corpus, tmp_path):
     other = tokenizer.train(TEXT[::-1], 260)
     tokenizer.save(other, finished / "tokenizer.json")
     with pytest.raises(runs.NotThisRun, match="tokenizer"): runs.resume_run(finished, corpus)
+
+
+def rows_of(folder: Path) -> list[int | float | None]:
+    return [r["step"] for r in records.read_metrics(folder)]
+
+
+class Interrupt(BaseException):
+    "As a second Ctrl-C is: it may come between any two lines."
+
+
+@pytest.mark.parametrize("line", range(1, 60, 4))
+def test_interrupted_at_once_and_gone_on_with(tmp_path, corpus, line):
+    "Whatever a second Ctrl-C tears, the run goes on from its checkpoint, to the same bits."
+    straight = runs.train(tmp_path / "straight", SETTINGS, corpus, progress=False)
+    run_ = runs.create_run(tmp_path / "run", SETTINGS, corpus)
+    seen = 0
+
+    def trace(frame, event, arg):
+        nonlocal seen
+        if frame.f_code.co_filename not in (runs.__file__, training.__file__): return None
+        seen += event == "line" and run_.step == 4
+        if seen == 5 * line: raise Interrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try: run_.train(progress=False)
+    except Interrupt: pass
+    finally: sys.settrace(before)
+    assert run_.closed
+    with pytest.raises(ValueError, match="is closed: open it again"): run_.train()
+    again = runs.train(tmp_path / "run", corpus=corpus, progress=False)
+    assert (again.training.flat == straight.training.flat).all()
+    assert rows_of(tmp_path / "run") == rows_of(tmp_path / "straight")
+
+
+def test_a_folder_that_is_replaced_while_a_run_trains(tmp_path, corpus):
+    "The first writes nothing into what is now another's."
+    def replace_it(folder, row):
+        if row["step"] != 2: return
+        folder.rename(tmp_path / "moved")
+        runs.train(folder, SETTINGS, corpus, sampler=None, progress=False)
+    with pytest.raises(files.InUse, match="was moved or replaced meanwhile"):
+        runs.train(tmp_path / "run", SETTINGS, corpus, [replace_it], progress=False)
+    assert rows_of(tmp_path / "run") == [0, 1, 2, 3, 4, 5, 6]
+    runs.train(tmp_path / "moved", corpus=corpus, progress=False)
+    assert rows_of(tmp_path / "moved") == [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("what", ["deleted", "put back"])
+def test_metrics_that_change_while_a_run_trains(tmp_path, corpus, what):
+    table, old = tmp_path / "run" / "metrics.csv", []
+
+    def change(folder, row):
+        if row["step"] == 2: old.append(table.read_bytes())
+        if row["step"] == 4 and what == "deleted": table.unlink()
+        if row["step"] == 4 and what == "put back": table.write_bytes(old[0])
+    with pytest.raises(files.Damaged, match="go on from the last checkpoint"):
+        runs.train(tmp_path / "run", SETTINGS, corpus, [change], progress=False)
+
+
+def test_a_checkpoint_of_another_run(tmp_path, finished, corpus):
+    from dataclasses import replace
+    other = runs.train(tmp_path / "other", replace(SETTINGS, seed=5), corpus, progress=False)
+    name = "checkpoints/step_0000006.safetensors"
+    shutil.copy(other.folder / name, finished / name)
+    with pytest.raises(runs.NotThisRun, match="is not a checkpoint of this run"):
+        runs.resume_run(finished, corpus)
+    with pytest.raises(runs.NotThisRun): runs.record(finished, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_recording_that_was_killed_half_way(tmp_path, finished):
+    "Between the two renames the earlier one lies aside; the next `record` puts it back first."
+    target = runs.record(finished, tmp_path / "copy")
+    before = (target / "model.safetensors").read_bytes()
+    target.rename(tmp_path / "copy.0123456789abcdef.old")
+    (tmp_path / "copy.0123456789abcdef.part").mkdir()
+    with pytest.raises(runs.RunExists, match="holds a recording already"):
+        runs.record(finished, target)
+    assert (target / "model.safetensors").read_bytes() == before
+    runs.record(finished, target, replace=True)
+    assert not list(tmp_path.glob("copy.*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a process can catch")
+def test_a_shutdown_saves_first(tmp_path, corpus):
+    from dataclasses import replace
+    folder = tmp_path / "run"
+    rarely = dict.fromkeys(("steps", "checkpoint_every", "eval_every", "sample_every"), 10**6)
+    long = replace(SETTINGS, log_every=50, **rarely)
+    runs.create_run(folder, long, corpus).close()
+    with subprocess.Popen([sys.executable, "-m", "feste", "resume", str(folder)],
+                          stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(300):
+            if len(rows_of(folder)) > 2: break
+            time.sleep(0.1)
+        process.terminate()
+        assert process.stderr and "saving" in process.stderr.read()
+    assert (records.step_of(records.checkpoints(folder)[-1]) or 0) > 50
