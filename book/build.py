@@ -1,7 +1,8 @@
 """Render the book: `python book/build.py`.
 
-Runs the chapters whose code, package or data changed since the last time. Stops with an error
-if any cell fails or anything on a page is unclear (a missing link, an unknown reference).
+Draws the README's picture, and runs the chapters whose code, package or data changed since the
+last time. Stops with an error if any cell fails or anything on a page is unclear (a missing
+link, an unknown reference).
 """
 import os
 import subprocess
@@ -9,9 +10,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 
 def main() -> int:
+    import pictures
+    pictures.write()
     command = [
         sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".",
         "--config", "book/_config.yml", "--toc", "_toc.yml", "--path-output", "book",

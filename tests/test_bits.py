@@ -30,9 +30,9 @@ def products():
 
 def blocks():
     from feste.fast.engine import attention_fwd, drop_key
-    from feste.fast.matmul import ROOM, aligned
+    from feste.fast.matmul import SCRATCH, aligned
     attention_fwd(rng.random((8, 24), f32), 2, drop_key(0, (0, 0)), np.zeros((2, 8, 8), f32),
-                  np.zeros((8, 8), f32), aligned(ROOM), np.zeros((8, 8), f32))
+                  np.zeros((8, 8), f32), aligned(SCRATCH), np.zeros((8, 8), f32))
 
 def tokenizer():
     from feste import tokenizer as t

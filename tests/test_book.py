@@ -41,6 +41,10 @@ def test_pictures_have_words(server, page, name):
     page.goto(f"{server}/{name}.html")
     for svg in page.locator("figure.feste-figure svg").all():
         assert len(svg.get_attribute("aria-label")) > 30
+    for words in page.locator("figure.feste-schematic svg > desc").all():
+        assert len(words.text_content()) > 30
+    drawings = page.locator("figure.feste-schematic").count()
+    assert page.locator("figure.feste-schematic svg > :is(desc, title)").count() >= drawings
     for img in page.locator("article img").all():
         assert (img.get_attribute("alt") or "").strip()
 
@@ -122,7 +126,7 @@ def test_sampler_reads_without_scripts(server, browser):
 def test_explorer_cuts_text_as_python_does(server, page):
     from feste import data, tokenizer
     tok = tokenizer.train(data.load().text("train"), 2048)
-    page.goto(f"{server}/nbs/11_vocabulary.html")
+    page.goto(f"{server}/nbs/10_tokenizer.html")
     explorer = page.locator(".feste-explorer")
     explorer.wait_for()
     ids = lambda: [int(t) for t in explorer.locator(".feste-id").all_inner_texts()]
@@ -138,7 +142,7 @@ def test_explorer_cuts_text_as_python_does(server, page):
 
 
 def test_explorer_steps_by_keyboard(server, page):
-    page.goto(f"{server}/nbs/11_vocabulary.html")
+    page.goto(f"{server}/nbs/10_tokenizer.html")
     explorer = page.locator(".feste-explorer")
     explorer.locator("textarea").fill("the fool")
     slider, counts = explorer.locator("input[type=range]"), []
@@ -158,7 +162,7 @@ def test_explorer_steps_by_keyboard(server, page):
 def test_explorer_reads_without_scripts(server, browser):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{server}/nbs/11_vocabulary.html")
+    page.goto(f"{server}/nbs/10_tokenizer.html")
     assert "Vocabulary 8192:" in page.locator(".feste-widget").inner_text()
     context.close()
 

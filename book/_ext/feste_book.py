@@ -9,6 +9,9 @@ import json
 import re
 from pathlib import Path
 
+import front_page
+import glossary_links
+
 DIRECTIVE = re.compile(r"^#\s*\|\s*(\S+)\s*(.*)$")
 TAGS = {
     "hide": "remove-cell",
@@ -55,7 +58,13 @@ def rewrite(notebook: dict) -> dict:
         exports = [d.split() for d in found if d.split()[0] in EXPORTS]
         if exports and "remove-cell" not in tags:
             target = next((words[1] for words in exports if len(words) > 1), module)
-            cells.append(label(target, len(cells)))
+            if "remove-input" in tags:      # a detail of the package: folded, not gone
+                tags = tags - {"remove-input"} | {"hide-input"}
+                file = f"feste/{target.replace('.', '/')}.py"
+                cell["metadata"]["mystnb"] = {"code_prompt_show": f"Show details of {file}",
+                                              "code_prompt_hide": f"Hide details of {file}"}
+            else:
+                cells.append(label(target, len(cells)))
         metadata = cell["metadata"] | ({"tags": sorted(tags)} if tags else {})
         cells.append(cell | {"source": source, "metadata": metadata})
     return notebook | {"cells": cells}
@@ -155,6 +164,8 @@ def on_page_context(app, pagename, templatename, context, doctree) -> None:
 def setup(app) -> dict:
     app.add_config_value("feste_fingerprint", fingerprint(ROOT), "")
     app.add_config_value("feste_looks", looks(ROOT), "html")
+    front_page.setup(app)
+    glossary_links.setup(app)
     app.connect("source-read", on_source_read)
     app.connect("env-get-outdated", on_env_get_outdated)
     app.connect("builder-inited", on_builder_inited)
@@ -162,4 +173,5 @@ def setup(app) -> dict:
     app.add_js_file("feste_widgets.js")
     app.add_css_file("feste_widgets.css")
     app.add_css_file("feste.css")
+    app.add_css_file("terms.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
