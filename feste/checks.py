@@ -20,7 +20,7 @@ import numpy as np
 class Rule(NamedTuple):
     "What a value means and may be: one of some values, or a number between two ends."
     help: str = ""
-    values: tuple[str | bool, ...] = ()     # of a choice; empty for a number
+    values: tuple[str | bool, ...] = ()     # where only these are allowed; empty for a number
     low: float = 0.0
     high: float = math.inf
     ends: str = "[]"        # square: the end belongs to it; round: it does not
@@ -31,7 +31,8 @@ class Rule(NamedTuple):
         kind = numbers.Integral if self.whole else numbers.Real
         if isinstance(value, bool | np.bool_) or not isinstance(value, kind): return False
         number: Any = value
-        if isinstance(value, numbers.Integral) and abs(int(value)) > 1 << 1000: return False
+        try: number = int(number) if self.whole else float(number)
+        except OverflowError: return False
         above = self.low < number if self.ends[0] == "(" else self.low <= number
         below = number < self.high if self.ends[1] == ")" else number <= self.high
         return bool(above and below)

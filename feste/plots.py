@@ -220,7 +220,7 @@ def _limits(ax: Any, roof: _Roof, x: list[float]) -> None:
 
 # %% ../nbs/90_plots.ipynb #bd5eb2d8
 def ladder_figure(
-    shares: dict[str, dict[str, float]],    # kernel -> rung -> share of its limit, 1 at the limit
+    shares: dict[str, dict[str, float]],    # kernel -> rung -> share of its limit
     caption: str = "",
     label: str = "share of the limit",
 ) -> Shown:

@@ -1,6 +1,6 @@
 """What the front page shows and nobody types: a drawing, a record, a sample, the contents.
 
-    ```{drawing}           the model, as `feste.plots` draws it
+    ```{drawing}           the model, as `feste.drawings` draws it
     ```{recorded-loss} tiny     the loss of a recorded model's training
     ```{recorded-sample} tiny   what it wrote at the end
     ```{contents-table} 0 1     chapters of these parts, with their reading times
@@ -66,9 +66,9 @@ class Shown(SphinxDirective):
 
 class DrawingDirective(Shown):
     def run(self) -> list[nodes.Node]:
-        from feste import plots
-        self.needs(Path(plots.__file__))
-        return self.html(plots.draw_model())
+        from feste import drawings
+        self.needs(Path(drawings.__file__))
+        return self.html(drawings.draw_model())
 
 
 class LossDirective(Shown):

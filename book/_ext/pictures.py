@@ -15,13 +15,13 @@ STYLE = """<style>svg{{font-family:system-ui,sans-serif}}
 
 def loss_drawing(folder: Path):
     "The training and validation loss of a recorded run, drawn as a schematic is."
-    from feste import plots, records
+    from feste import drawings, records
     rows = records.read_metrics(folder)
     train = [(r["step"], r["train_loss"]) for r in rows if r.get("train_loss") is not None]
     val = [(r["step"], r["val_loss"]) for r in rows if r.get("val_loss") is not None]
     last, low, high = val[-1][0], 2, 7
     at = lambda p: (56 + 280 * p[0] / last, 40 + 220 * (high - p[1]) / (high - low))
-    d = plots.Drawing(360, 548, f"Validation loss falls from {val[0][1]:.2f} to "
+    d = drawings.Drawing(360, 548, f"Validation loss falls from {val[0][1]:.2f} to "
                       f"{val[-1][1]:.2f} nats a token in {last:.0f} steps.")
     d.text(196, 20, "its loss, nats a token", "title")
     d.line((56, 40), (56, 260), (336, 260))
@@ -45,10 +45,10 @@ def sample_lines(d, text: str) -> None:
 
 def model_svg() -> str:
     "Both drawings side by side as one file."
-    from feste import plots, records
+    from feste import drawings, records
     from front_page import last_sample
     folder = records.recording("tiny")
-    model, loss = plots.draw_model(), loss_drawing(folder)
+    model, loss = drawings.draw_model(), loss_drawing(folder)
     sample_lines(loss, last_sample(folder))
     place = lambda d, x: re.sub(r'style="display:block[^"]*"',
                                 f'x="{x}" width="360" height="548"', d.svg, count=1)

@@ -35,7 +35,7 @@ from .kernels import gelu_fwd, layer_norm_bwd, layer_norm_fwd
 from .kernels import softmax_bwd, softmax_fwd
 from .machine import LANES, MOST_THREADS, OWN_PRODUCT_MIN_LANES, PACKAGE
 from .machine import physical_cores
-from .matmul import ROOM, gemm, multiply
+from .matmul import SCRATCH, gemm, multiply
 from ..model import Config, layout, n_params, rotary_turn, too_long
 from ..optim import FIXED_LIMIT, FIXED_ONE, decays
 from ..random import GOLDEN, MASK, PARITY, ROTATIONS, Key
@@ -168,9 +168,9 @@ def rotate(qkv, H, cos, sin, way): # (T, 3C): queries and keys changed; (T, hs /
 
 # %% ../../nbs/65_engine.ipynb #f0d66ca4
 @inlined
-def product(a, b, out, room, add=False): # room: (ROOM,), or (0,)
+def product(a, b, out, scratch, add=False): # scratch: (SCRATCH,), or (0,)
     "out = a @ b, or added to it, by our own tile; by BLAS where the scratch buffer is empty."
-    if room.size: multiply(a, b, out, bool(add), room)
+    if scratch.size: multiply(a, b, out, bool(add), scratch)
     else: gemm(a[::1, ::1], b[::1, ::1], out[::1, ::1], 1.0, 1.0 if add else 0.0)
 
 # %% ../../nbs/65_engine.ipynb #23346ac1
@@ -178,7 +178,7 @@ def product(a, b, out, room, add=False): # room: (ROOM,), or (0,)
 def attention_fwd(
     qkv, H, drop,   # (T, 3C), heads, DropKey
     probs,          # (H, T, T): attention weights, written
-    dropped, room,  # (block, T), (ROOM,): scratch buffers
+    dropped, scratch,  # (block, T), (SCRATCH,): scratch buffers
     out,            # (T, C): written
 ):
     "Causal attention of all heads, a block of queries at a time."
@@ -191,19 +191,19 @@ def attention_fwd(
         for i in range(0, T, block):
             j = min(i + block, T)
             p, left = probs[h, i:j], dropped[:j - i]
-            product(q[i:j], k[:j].T, p[:, :j], room)
+            product(q[i:j], k[:j].T, p[:, :j], scratch)
             softmax_fwd(p, scale, i + 1)
-            if drop.limit == 0: product(p[:, :j], v[:j], y[i:j], room)
+            if drop.limit == 0: product(p[:, :j], v[:j], y[i:j], scratch)
             else:
                 drop_rows(p, drop, h * T + i, j, left)
-                product(left[:, :j], v[:j], y[i:j], room)
+                product(left[:, :j], v[:j], y[i:j], scratch)
 
 # %% ../../nbs/65_engine.ipynb #6e6ed8be
 @compiled
 def attention_bwd(
     dy, qkv, H, drop,   # (T, C), (T, 3C), heads, DropKey
     probs,              # (H, T, T): from the forward pass
-    dprobs, dropped, room,  # (block, T) twice, (ROOM,): scratch buffers
+    dprobs, dropped, scratch,  # (block, T) twice, (SCRATCH,): scratch buffers
     dqkv,               # (T, 3C): written
 ):
     "The twin, block by block. Keys and values get something from every block of queries."
@@ -219,16 +219,16 @@ def attention_bwd(
             j = min(i + block, T)
             p, ds, left, rows = probs[h, i:j], dprobs[:j - i], dropped[:j - i], dy[i:j, a:b]
             if drop.limit == 0:
-                product(rows, v[:j].T, ds[:, :j], room)
-                product(p[:, :j].T, rows, dv[:j], room, True)
+                product(rows, v[:j].T, ds[:, :j], scratch)
+                product(p[:, :j].T, rows, dv[:j], scratch, True)
             else:
-                product(rows, v[:j].T, left[:, :j], room)
+                product(rows, v[:j].T, left[:, :j], scratch)
                 drop_rows(left, drop, h * T + i, j, ds)
                 drop_rows(p, drop, h * T + i, j, left)
-                product(left[:, :j].T, rows, dv[:j], room, True)
+                product(left[:, :j].T, rows, dv[:j], scratch, True)
             softmax_bwd(p, ds, scale, i + 1)
-            product(ds[:, :j], k[:j], dq[i:j], room)
-            product(ds[:, :j].T, q[i:j], dk[:j], room, True)
+            product(ds[:, :j], k[:j], dq[i:j], scratch)
+            product(ds[:, :j].T, q[i:j], dk[:j], scratch, True)
 
 # %% ../../nbs/65_engine.ipynb #ec659122
 class Work(NamedTuple):
@@ -252,7 +252,7 @@ class Work(NamedTuple):
     d4: np.ndarray      # (T, 4C): of the MLP's inner layer
     dprobs: np.ndarray  # (R, T): of a block of attention weights
     dropped: np.ndarray # (R, T): a block of attention weights, some dropped
-    room: np.ndarray    # (ROOM,): our own product's panels; empty: BLAS multiplies
+    scratch: np.ndarray    # (SCRATCH,): our own product's panels; empty: BLAS multiplies
     logits: np.ndarray  # (n, V): a chunk of the head's, then their gradients
     losses: np.ndarray  # (T,): nats per token
     cos: np.ndarray     # (T, hs / 2): rotary positions' angles; empty if learned
@@ -273,7 +273,7 @@ def work_shapes(
         x=(L + 1, T, C), ln_1=(K, T, C), qkv=(K, T, 3 * C), mixed=(K, T, C), mid=(K, T, C),
         ln_2=(K, T, C), fc=(K, T, 4 * C), act=(K, T, 4 * C), probs=(K, H, T, T),
         mean=(2 * L + 1, T), rstd=(2 * L + 1, T), ln_f=(T, C), dx=(T, C), d=(T, C), d1=(T, C),
-        d3=(T, 3 * C), d4=(T, 4 * C), dprobs=(R, T), dropped=(R, T), room=(ROOM,),
+        d3=(T, 3 * C), d4=(T, 4 * C), dprobs=(R, T), dropped=(R, T), scratch=(SCRATCH,),
         logits=(min(chunk, T), cfg.V), losses=(T,), cos=turn, sin=turn)
 
 def make_work(
@@ -354,18 +354,18 @@ def block_of(flat, s, i): # the buffer, Shape, which block -> Block of views
 def block_fwd(p, w, i, k, H, drop): # Block, Work, index, set of activations, heads, DropKey
     "From w.x[i] to w.x[i + 1]."
     layer_norm_fwd(w.x[i], p.ln_1_w, p.ln_1_b, w.ln_1[k], w.mean[2 * i], w.rstd[2 * i])
-    product(w.ln_1[k], p.attn_w, w.qkv[k], w.room)
+    product(w.ln_1[k], p.attn_w, w.qkv[k], w.scratch)
     add_bias(w.qkv[k], p.attn_b)
     if w.cos.size: rotate(w.qkv[k], H, w.cos, w.sin, ONE)
-    attention_fwd(w.qkv[k], H, of_site(drop, 3 * i + 1), w.probs[k], w.dropped, w.room,
+    attention_fwd(w.qkv[k], H, of_site(drop, 3 * i + 1), w.probs[k], w.dropped, w.scratch,
                   w.mixed[k])
-    product(w.mixed[k], p.proj_w, w.d, w.room)
+    product(w.mixed[k], p.proj_w, w.d, w.scratch)
     residual_fwd(w.x[i], w.d, p.proj_b, of_site(drop, 3 * i + 2), w.mid[k])
     layer_norm_fwd(w.mid[k], p.ln_2_w, p.ln_2_b, w.ln_2[k],
                    w.mean[2 * i + 1], w.rstd[2 * i + 1])
-    product(w.ln_2[k], p.fc_w, w.fc[k], w.room)
+    product(w.ln_2[k], p.fc_w, w.fc[k], w.scratch)
     gelu_fwd(w.fc[k], p.fc_b, w.act[k])
-    product(w.act[k], p.out_w, w.d, w.room)
+    product(w.act[k], p.out_w, w.d, w.scratch)
     residual_fwd(w.mid[k], w.d, p.out_b, of_site(drop, 3 * i + 3), w.x[i + 1])
 
 # %% ../../nbs/65_engine.ipynb #60e27f1b
@@ -373,22 +373,22 @@ def block_fwd(p, w, i, k, H, drop): # Block, Work, index, set of activations, he
 def block_bwd(p, g, w, i, k, H, drop): # g: Block of gradients, added to
     "w.dx from the gradient of the block's output to that of its input."
     residual_bwd(w.dx, of_site(drop, 3 * i + 3), w.d, g.out_b)
-    product(w.act[k].T, w.d, g.out_w, w.room, True)
-    product(w.d, p.out_w.T, w.d4, w.room)
+    product(w.act[k].T, w.d, g.out_w, w.scratch, True)
+    product(w.d, p.out_w.T, w.d4, w.scratch)
     gelu_bwd(w.d4, w.fc[k], g.fc_b)
-    product(w.ln_2[k].T, w.d4, g.fc_w, w.room, True)
-    product(w.d4, p.fc_w.T, w.d, w.room)
+    product(w.ln_2[k].T, w.d4, g.fc_w, w.scratch, True)
+    product(w.d4, p.fc_w.T, w.d, w.scratch)
     layer_norm_bwd(w.d, w.mid[k], p.ln_2_w, w.mean[2 * i + 1], w.rstd[2 * i + 1], w.dx,
                    g.ln_2_w, g.ln_2_b)
     residual_bwd(w.dx, of_site(drop, 3 * i + 2), w.d, g.proj_b)
-    product(w.mixed[k].T, w.d, g.proj_w, w.room, True)
-    product(w.d, p.proj_w.T, w.d1, w.room)
+    product(w.mixed[k].T, w.d, g.proj_w, w.scratch, True)
+    product(w.d, p.proj_w.T, w.d1, w.scratch)
     attention_bwd(w.d1, w.qkv[k], H, of_site(drop, 3 * i + 1), w.probs[k],
-                  w.dprobs, w.dropped, w.room, w.d3)
+                  w.dprobs, w.dropped, w.scratch, w.d3)
     if w.cos.size: rotate(w.d3, H, w.cos, w.sin, -ONE)
     sum_rows(w.d3, g.attn_b)
-    product(w.ln_1[k].T, w.d3, g.attn_w, w.room, True)
-    product(w.d3, p.attn_w.T, w.d, w.room)
+    product(w.ln_1[k].T, w.d3, g.attn_w, w.scratch, True)
+    product(w.d3, p.attn_w.T, w.d, w.scratch)
     layer_norm_bwd(w.d, w.x[i], p.ln_1_w, w.mean[2 * i], w.rstd[2 * i], w.dx,
                    g.ln_1_w, g.ln_1_b)
 
@@ -422,11 +422,11 @@ def head(P, G, w, targets, s, scale, backward): # -> summed loss; w.d: the gradi
     for t in range(0, T, n):
         u = min(t + n, T)
         logits, y, losses = w.logits[:u - t], w.ln_f[t:u], w.losses[t:u]
-        product(y, weight.T, logits, w.room)
+        product(y, weight.T, logits, w.scratch)
         if backward:
             cross_entropy_fwd_bwd(logits, targets[t:u], scale, losses)
-            product(logits, weight, w.d[t:u], w.room)
-            product(logits.T, y, dweight, w.room, True)
+            product(logits, weight, w.d[t:u], w.scratch)
+            product(logits.T, y, dweight, w.scratch, True)
         else: cross_entropy_fwd(logits, targets[t:u], losses)
         for i in range(losses.size): loss += losses[i]
     return loss
@@ -734,7 +734,7 @@ def _batch(
     spare = engine.threads // workers if 8 * cfg.T * cfg.C**2 >= BLAS_THREADS_MIN_FLOP else 1
     if engine.exact: spare = 1
     by_blas = engine.by_blas or spare > 1
-    if by_blas: work = [w._replace(room=w.room[:0]) for w in work]
+    if by_blas: work = [w._replace(scratch=w.scratch[:0]) for w in work]
     limit = FIXED_LIMIT / part.total
     def share(t: int) -> None:
         for b in range(B * t // workers, B * (t + 1) // workers):

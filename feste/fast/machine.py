@@ -301,12 +301,12 @@ class Roof:
         working_set = max(c.read, c.written)    # at least: results may replace inputs
         return max(c.flops / self.flops, c.bytes / self.bandwidth(working_set))
 
-    def share(self, c: Cost, seconds: float) -> float: # 1 is at the roof
-        "Which share of the roof an operation reached."
+    def share(self, c: Cost, seconds: float) -> float: # 1 is at the limit
+        "Which share of its roofline limit an operation reached."
         return self.least_seconds(c) / number("seconds", seconds, 0, ends="(]")
 
 def roof(threads: int = 1, largest: int = 1 << 26) -> Roof:
-    "Measure this machine's roof; takes a few seconds."
+    "Measure this machine's roofline; takes a few seconds."
     peak = max(peak_flops(threads).values())
     rates = ((b * threads, bandwidth(b, threads, 3)) for b in sizes(largest, 1 << 13)[::2])
     return Roof(threads, peak, tuple(rates))

@@ -2,9 +2,9 @@
 
 # %% auto #0
 __all__ = ['fast', 'BAND', 'add_eight_compiled', 'ROWS', 'VECTORS', 'COLUMNS', 'HALF', 'SPARE', 'BLOCK_M', 'BLOCK_K', 'BLOCK_N',
-           'SMALL', 'AT_B', 'AT_EDGE', 'ROOM', 'SIGNATURE', 'need_floats', 'AS_IT_IS', 'TURNED', 'NEITHER', 'LARGEST',
-           'check_shapes', 'matmul_ijk', 'matmul_ikj', 'matmul_blocked', 'add_eight', 'matmul_unrolled', 'address',
-           'vectors_from', 'add_products', 'store_tile', 'multiply_tile', 'move_square', 'pack', 'aligned',
+           'SMALL', 'AT_B', 'AT_EDGE', 'SCRATCH', 'SIGNATURE', 'need_floats', 'AS_IT_IS', 'TURNED', 'NEITHER',
+           'LARGEST', 'check_shapes', 'matmul_ijk', 'matmul_ikj', 'matmul_blocked', 'add_eight', 'matmul_unrolled',
+           'address', 'vectors_from', 'add_products', 'store_tile', 'multiply_tile', 'move_square', 'pack', 'aligned',
            'multiply_block', 'five_loops', 'loops', 'multiply', 'sgemm', 'pointer', 'call_blas', 'order',
            'copy_and_multiply', 'gemm']
 
@@ -234,7 +234,7 @@ BLOCK_M, BLOCK_K, BLOCK_N = 40 * ROWS, 384, 512
 SMALL = 1 << 14         # a transpose of so many numbers is read in place
 AT_B = (BLOCK_K + SPARE) * BLOCK_M      # behind the panels of a
 AT_EDGE = AT_B + (BLOCK_K + SPARE) * BLOCK_N
-ROOM = AT_EDGE + ROWS * COLUMNS         # float32 numbers in a product's scratch buffer
+SCRATCH = AT_EDGE + ROWS * COLUMNS         # float32 numbers in a product's scratch buffer
 
 @fast
 def aligned(n): # -> (n,) float32
@@ -265,7 +265,7 @@ def multiply_block(reading, m, kc, panels, width, n, out, add, edge):
 
 # %% ../../nbs/62_matmul.ipynb #14be182d
 @fast
-def five_loops(a, b, out, add, room): # float32; the rows of out contiguous; (ROOM,)
+def five_loops(a, b, out, add, scratch): # float32; the rows of out contiguous; (SCRATCH,)
     "out = a @ b, or added to it, without checks."
     (M, K), N = a.shape, b.shape[1]
     down, across = a.strides
@@ -276,28 +276,28 @@ def five_loops(a, b, out, add, room): # float32; the rows of out contiguous; (RO
         n = min(BLOCK_N, N - j0)
         for k0 in range(0, K, BLOCK_K):
             kc = min(BLOCK_K, K - k0)
-            pack(b.T, j0, n, k0, kc, width, room[AT_B:])
+            pack(b.T, j0, n, k0, kc, width, scratch[AT_B:])
             for i0 in range(0, M, BLOCK_M):
                 m = min(BLOCK_M, M - i0)    # an address, bytes to the next line, two steps
                 if in_place:
                     reading = (address(a) + i0 * down + k0 * across, down, down // 4,
                                across // 4, M - ROWS - i0)
                 else:
-                    pack(a, i0, m, k0, kc, ROWS, room)
-                    reading = address(room), 4 * (kc + SPARE), 1, ROWS, m
-                multiply_block(reading, m, kc, address(room) + 4 * AT_B, width, n,
-                               out[i0:, j0:], add or k0 > 0, room[AT_EDGE:])
+                    pack(a, i0, m, k0, kc, ROWS, scratch)
+                    reading = address(scratch), 4 * (kc + SPARE), 1, ROWS, m
+                multiply_block(reading, m, kc, address(scratch) + 4 * AT_B, width, n,
+                               out[i0:, j0:], add or k0 > 0, scratch[AT_EDGE:])
 
 # %% ../../nbs/62_matmul.ipynb #c1b28080
 _n, _p = types.int64, types.CPointer(types.float32)
 SIGNATURE = types.void(_n, _n, _n, _p, _n, _n, _p, _n, _n, _p, _n, _n, _p)
 
-def _five_loops(M, N, K, a, a_down, a_across, b, b_down, b_across, out, step, add, room):
+def _five_loops(M, N, K, a, a_down, a_across, b, b_down, b_across, out, step, add, scratch):
     "`five_loops` for pointers and strides, as C would call it."
     x = as_strided(carray(a, (1,)), (M, K), (a_down, a_across))
     y = as_strided(carray(b, (1,)), (K, N), (b_down, b_across))
     z = as_strided(carray(out, (1,)), (M, N), (step, 4))
-    five_loops(x, y, z, add != 0, carray(room, (ROOM,)))
+    five_loops(x, y, z, add != 0, carray(scratch, (SCRATCH,)))
 
 @functools.cache
 def loops() -> Any:
@@ -317,24 +317,24 @@ llvmlite.binding.add_symbol("feste_five_loops", ctypes.addressof(_slot))
 
 # %% ../../nbs/62_matmul.ipynb #85760fa5
 @intrinsic
-def multiply(typing, a, b, out, add, room):
-    "`sgemm` without its checks, with a scratch buffer of ROOM numbers; a call, no copy."
-    for x in (a, b, out, room):
+def multiply(typing, a, b, out, add, scratch):
+    "`sgemm` without its checks, with a scratch buffer of SCRATCH numbers; a call, no copy."
+    for x in (a, b, out, scratch):
         if x.dtype != types.float32: raise TypingError(f"need float32 arrays, not {x}")
     if not out.mutable: raise TypingError("sgemm: out is read-only; pass an array of your own")
     def write(context, builder, signature, args):
-        a, b, out, room = (context.make_array(signature.args[k])(context, builder, args[k])
+        a, b, out, scratch = (context.make_array(signature.args[k])(context, builder, args[k])
                            for k in (0, 1, 2, 4))
         (M, K), (_, N) = (cgutils.unpack_tuple(builder, x.shape) for x in (a, b))
         strides = [cgutils.unpack_tuple(builder, x.strides) for x in (a, b, out)]
         values = [M, N, K, a.data, *strides[0], b.data, *strides[1], out.data, strides[2][0],
-                  builder.zext(args[3], ir.IntType(64)), room.data]
+                  builder.zext(args[3], ir.IntType(64)), scratch.data]
         kind = ir.FunctionType(ir.VoidType(), [v.type for v in values])
         slot = cgutils.add_global_variable(builder.module, kind.as_pointer(),
                                            "feste_five_loops")
         builder.call(builder.load(slot), values)
         return context.get_dummy_value()
-    return types.void(a, b, out, types.boolean, room), write
+    return types.void(a, b, out, types.boolean, scratch), write
 
 # %% ../../nbs/62_matmul.ipynb #11bfc8d6
 @fast
@@ -349,7 +349,7 @@ def sgemm(a, b, out, add=False): # (M, K), (K, N) float32; (M, N) float32, rows 
     if out.size and (out.strides[0] % 4 or (out.shape[1] > 1 and out.strides[1] != 4)):
         raise ValueError("sgemm: the rows of out must be contiguous; its strides in bytes are",
                          out.strides)
-    multiply(a, b, out, bool(add), aligned(ROOM))
+    multiply(a, b, out, bool(add), aligned(SCRATCH))
 
 # %% ../../nbs/62_matmul.ipynb #c4eddb51
 for _name in ("sgemm", "dgemm"):
