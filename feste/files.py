@@ -87,6 +87,7 @@ def _rename(aside: Path, path: Path) -> None:
         except PermissionError: time.sleep(pause)
     os.replace(aside, path)
 
+# %% ../nbs/93_files.ipynb #c887fff9
 def aside_name(name: str) -> str:
     "A name that no other writer uses, beside the final one."
     return f"{name}.{secrets.token_hex(8)}.part"
@@ -150,7 +151,7 @@ def read_text(
     Raises `FileNotFoundError` if there is none, and `Damaged` if it is larger, not UTF-8, or
     no regular file.
     """
-    path = as_path(path, "path")
+    path = Path(path)
     if os.path.exists(path) and not os.path.isfile(path):   # a pipe would keep us waiting
         raise Damaged(f"{path} is no regular file: give one")
     with open(path, "rb") as f: raw = f.read(largest + 1)
