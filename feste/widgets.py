@@ -189,7 +189,7 @@ class Attention(anywidget.AnyWidget):
         L, H = (*np.shape(lines[0][1]), 0, 0)[:2]
         for tokens, weights in lines: _check_line(tokens, weights, L, H)
         super().__init__(lines=[
-            dict(tokens=[str(t) for t in tokens], shares=[[
+            dict(tokens=[str(t) for t in tokens], weights=[[
                 [np.rint(1000 * row[:t + 1]).astype(int).tolist() for t, row in enumerate(head)]
                 for head in layer] for layer in weights])
             for tokens, weights in lines])
@@ -199,7 +199,7 @@ class Attention(anywidget.AnyWidget):
         for line in self.lines:
             *_, last = line["tokens"]
             rows.append(f"<dt>{html.escape(''.join(line['tokens']))}</dt>")
-            for i, layer in enumerate(line["shares"], 1):
+            for i, layer in enumerate(line["weights"], 1):
                 for h, head in enumerate(layer, 1):
                     at = int(np.argmax(head[-1]))
                     rows.append(f"<dd>Layer {i}, head {h}: the last token, {_code(last)}, "

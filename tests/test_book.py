@@ -182,7 +182,7 @@ def test_attention_explorer_shows_the_model(server, page):
         for head in range(cfg.H):
             panel.locator("fieldset").nth(1).locator("input").nth(layer).check()
             panel.locator("fieldset").nth(2).locator("input").nth(head).check()
-            shown = panel.locator(".feste-share-text").all_inner_texts()
+            shown = panel.locator(".feste-weight-text").all_inner_texts()
             percent = np.array([int(text.split()[0]) for text in shown])
             weights = blocks[layer][2][3][head, -1]                 # (T,): the last token's
             assert np.abs(percent - 100 * weights).max() <= 0.56

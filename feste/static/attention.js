@@ -1,8 +1,8 @@
-// The attention explorer: where a trained model's heads look. All shares travel with the page; no kernel is asked.
-// `model.get("lines")` gives, for each line, its `tokens` and its `shares`: per layer, per head, per position the shares
+// The attention explorer: where a trained model's heads look. All attention weights travel with the page; no kernel is asked.
+// `model.get("lines")` gives, for each line, its `tokens` and its `weights`: per layer, per head, per position those
 // of this and all earlier positions, in thousandths.
 
-// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+// Radio buttons of one name belong together, in the whole page: each widget needs names of its own.
 const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
@@ -12,7 +12,7 @@ const element = (tag, properties = {}, ...children) => {
 };
 
 const visible = (text) => text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣");
-const percent = (share) => `${Math.round(share / 10)} %`;
+const percent = (weight) => `${Math.round(weight / 10)} %`;
 
 // A fieldset of radio buttons; `choose` is told the number of the chosen one.
 function choices(group, title, names, chosen, choose) {
@@ -35,7 +35,7 @@ function picture(rows, chosen) {
     for (const [k, v] of Object.entries({ x: x * size, y: y * size, width: width * size, height: size, ...attributes })) rect.setAttribute(k, v);
     svg.append(rect);
   };
-  rows.forEach((row, t) => row.forEach((share, s) => square(s, t, 1, { class: "feste-share", "fill-opacity": share / 1000 })));
+  rows.forEach((row, t) => row.forEach((weight, s) => square(s, t, 1, { class: "feste-weight", "fill-opacity": weight / 1000 })));
   square(0, chosen, n, { class: "feste-chosen" });
   return svg;
 }
@@ -51,16 +51,16 @@ function render({ model, el }) {
   summary.setAttribute("aria-live", "polite");
 
   const shade = () => {
-    const rows = lines[line].shares[layer][head], row = rows[position], names = lines[line].tokens;
+    const rows = lines[line].weights[layer][head], row = rows[position], names = lines[line].tokens;
     tokens.querySelectorAll("label").forEach((label, s) => {
-      label.style.setProperty("--share", `${(row[s] ?? 0) / 10}%`);
+      label.style.setProperty("--weight", `${(row[s] ?? 0) / 10}%`);
       label.classList.toggle("feste-future", s > position);
-      label.querySelector(".feste-share-text").textContent = s > position ? "–" : percent(row[s]);
+      label.querySelector(".feste-weight-text").textContent = s > position ? "–" : percent(row[s]);
     });
     map.replaceChildren(picture(rows, position));
-    const most = row.map((share, s) => [share, s]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share], i) => i === 0 || share >= 10);
+    const most = row.map((weight, s) => [weight, s]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([weight], i) => i === 0 || weight >= 10);
     summary.textContent = `Layer ${layer + 1}, head ${head + 1}: position ${position + 1}, “${visible(names[position])}”, looks most at `
-      + most.map(([share, s]) => `“${visible(names[s])}” (position ${s + 1}, ${percent(share)})`).join(", ") + ".";
+      + most.map(([weight, s]) => `“${visible(names[s])}” (position ${s + 1}, ${percent(weight)})`).join(", ") + ".";
   };
   const spell = () => {
     tokens.replaceChildren(element("legend", { textContent: "Looking from" }), ...lines[line].tokens.map((token, t) => {
@@ -68,16 +68,16 @@ function render({ model, el }) {
       radio.setAttribute("aria-label", `Position ${t + 1}: ${token.trim() || "a blank"}`);
       radio.addEventListener("change", () => { position = t; shade(); });
       return element("label", {}, radio,
-        element("span", { className: "feste-piece", textContent: visible(token) }), element("span", { className: "feste-share-text" }));
+        element("span", { className: "feste-piece", textContent: visible(token) }), element("span", { className: "feste-weight-text" }));
     }));
     shade();
   };
-  const { shares } = lines[0];
+  const { weights } = lines[0];
   const numbered = (list) => list.map((_, i) => i + 1);
   el.replaceChildren(
     choices(group, "Line", lines.map((l) => visible(l.tokens.join(""))), line, (i) => { line = i; position = lines[i].tokens.length - 1; spell(); }),
-    choices(group, "Layer", numbered(shares), layer, (i) => { layer = i; shade(); }),
-    choices(group, "Head", numbered(shares[0]), head, (i) => { head = i; shade(); }),
+    choices(group, "Layer", numbered(weights), layer, (i) => { layer = i; shade(); }),
+    choices(group, "Head", numbered(weights[0]), head, (i) => { head = i; shade(); }),
     tokens, summary, map,
   );
   spell();

@@ -1,7 +1,7 @@
 // The tokenizer explorer: everything happens here, with or without a kernel.
 // `model.get` gives `merges` (a flat list of pairs of ids), `sizes` (vocabularies to choose from), `size` and `text`.
 
-// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+// Radio buttons of one name belong together, in the whole page: each widget needs names of its own.
 const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {

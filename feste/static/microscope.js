@@ -2,7 +2,7 @@
 // finite differences. `model.get` gives `layers` (each a `name`, a `shape`, the `expected` differences, and `terms` with a
 // `name` and `values`, all arrays flat) and `limit`, the relative error allowed.
 
-// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+// Radio buttons of one name belong together, in the whole page: each widget needs names of its own.
 const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {

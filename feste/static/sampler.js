@@ -1,7 +1,7 @@
-// The sampler panel. With a kernel (`live`) it asks Python; without one it shows recorded answers.
+// The sampler widget. With a kernel (`live`) it asks Python; without one it shows recorded answers.
 // `model` has get, set, save_changes and on: anywidget's in Jupyter, a plain object on the book's pages.
 
-// Radio buttons of one name belong together, in the whole page: each panel needs names of its own.
+// Radio buttons of one name belong together, in the whole page: each widget needs names of its own.
 const unique = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 const element = (tag, properties = {}, ...children) => {
