@@ -42,6 +42,17 @@ def test_exported_cells_name_their_module():
     assert [cells[i]["source"] for i in (2, 4, 5)] == ["def f(): pass", "x = 1", "f()"]
 
 
+def test_details_of_the_package_are_folded_into_one():
+    cells = feste_book.rewrite(notebook(
+        "#| default_exp model", "#| export\n__doc__ = 'm'", "#| export\n#| hide_input\na = 1",
+        "a", "#| export\n#| hide_input\nb = 2"))["cells"]
+    sources = [c["source"] for c in cells]
+    assert sources == ["", "__doc__ = 'm'\n\na = 1", "a", "b = 2"]
+    for i in (1, 3):
+        assert "hide-input" in cells[i]["metadata"]["tags"]
+        assert "feste/model.py" in cells[i]["metadata"]["mystnb"]["code_prompt_show"]
+
+
 def test_only_leading_directives_count():
     found, source = feste_book.directives("x = 1\n#| hide\n")
     assert found == [] and source == "x = 1\n#| hide\n"

@@ -19,7 +19,8 @@ def cell(kind: str, source: str) -> dict:
 def test_reading_time_counts_what_is_shown():
     prose, code = cell("markdown", "word " * 300), cell("code", "x = 1\n\n" * 30)
     folded = [cell("code", f"#| {name}\n" + "x = 1\n" * 99)
-              for name in ("hide", "hide_input", "solution 1", "default_exp model")]
+              for name in ("hide", "hide_input", "solution 1", "default_exp model",
+                            "export\n#| hide_input")]
     exported = cell("code", "#| export\n" + "x = 1\n" * 29)
     minutes = front_page.reading_minutes({"cells": [prose, code, exported, *folded]})
     assert minutes == 2 + 2 + 2

@@ -22,6 +22,7 @@ TAGS = {
     "echo: false": "remove-input",
     "solution": "hide-cell",
 }
+FOLD = "feste-fold"     # the tag of cells of the package that are folded away
 EXPORTS = {"export", "exports", "exporti"}
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,8 +59,12 @@ def rewrite(notebook: dict) -> dict:
         exports = [d.split() for d in found if d.split()[0] in EXPORTS]
         if exports and "remove-cell" not in tags:
             target = next((words[1] for words in exports if len(words) > 1), module)
-            if "remove-input" in tags:      # a detail of the package: folded, not gone
+            if "remove-input" in tags or "__doc__ =" in source:    # a detail: folded, not gone
                 tags = tags - {"remove-input"} | {"hide-input"}
+                if cells and FOLD in cells[-1]["metadata"].get("tags", ()):   # beside another
+                    cells[-1]["source"] += f"\n\n{source}"
+                    continue
+                tags.add(FOLD)
                 file = f"feste/{target.replace('.', '/')}.py"
                 cell["metadata"]["mystnb"] = {"code_prompt_show": f"Show details of {file}",
                                               "code_prompt_hide": f"Hide details of {file}"}

@@ -28,7 +28,7 @@ def reading_minutes(notebook: dict) -> float:
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] != "code": words += len(source.split())
-        elif not re.match(rf"#\s*\|\s*({'|'.join(FOLDED)})\b", source):
+        elif not re.match(rf"(#\s*\|.*\n)*#\s*\|\s*({'|'.join(FOLDED)})\b", source):
             lines += sum(bool(line.strip()) for line in source.splitlines())
     return words / WORDS + lines / LINES
 
