@@ -487,7 +487,9 @@ def _note_interrupt() -> Iterator[list[bool]]:
               file=sys.stderr, flush=True)
     before = {}
     try:
-        for number in _STOPS: before[number] = signal.signal(number, note)
+        for number in _STOPS:
+            if signal.getsignal(number) != signal.SIG_IGN:      # as `nohup` and `&` set it
+                before[number] = signal.signal(number, note)
     except ValueError: pass      # not in the main thread: nothing to catch
     try: yield asked
     finally:

@@ -30,8 +30,10 @@ def test_chapter_reads_as_prose(server, page, name):
     assert not re.search(r"^\s*#\s*\|", text, re.M), "a directive is shown"
     assert "default_exp" not in text
     source = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
-    exported = sum("".join(c["source"]).startswith("#| export") for c in source["cells"])
-    assert page.locator(".feste-export").count() == exported
+    exported = [s for c in source["cells"] if (s := "".join(c["source"])).startswith("#| export")]
+    folded = [s for s in exported if "#| hide_input" in s or "__doc__ =" in s]
+    assert page.locator(".feste-export").count() == len(exported) - len(folded)
+    assert bool(folded) == (page.locator(".tag_feste-fold").count() > 0)
     assert exported or "default_exp" not in str(source), "its module would be empty"
     assert page.locator("main .cell_output").count() > 0
 

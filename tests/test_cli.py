@@ -230,7 +230,12 @@ def test_warnings_as_errors(folder):
         assert done.returncode == 0, done.stderr
 
 
-STARTED = "import feste.__main__ as m; print('started', flush=True); m.main()"
+# A process that was started in the background ignores Ctrl-C: its children must not.
+STARTED = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import feste.__main__ as m
+print('started', flush=True)
+m.main()"""
 
 
 @pytest.mark.skipif(ON_WINDOWS, reason="signals are others there")
