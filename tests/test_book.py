@@ -30,7 +30,8 @@ def test_chapter_reads_as_prose(server, page, name):
     assert not re.search(r"^\s*#\s*\|", text, re.M), "a directive is shown"
     assert "default_exp" not in text
     source = json.loads((ROOT / f"{name}.ipynb").read_text(encoding="utf-8"))
-    exported = [s for c in source["cells"] if (s := "".join(c["source"])).startswith("#| export")]
+    sources = ["".join(c["source"]) for c in source["cells"]]
+    exported = [s for s in sources if s.startswith("#| export")]
     folded = [s for s in exported if "#| hide_input" in s or "__doc__ =" in s]
     assert page.locator(".feste-export").count() == len(exported) - len(folded)
     assert bool(folded) == (page.locator(".tag_feste-fold").count() > 0)
