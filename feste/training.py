@@ -488,14 +488,14 @@ def _note_interrupt() -> Iterator[list[bool]]:
     before = {}
     try:
         for number in _STOPS:
-            if signal.getsignal(number) != signal.SIG_IGN:      # as `nohup` and `&` set it
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
                 before[number] = signal.signal(number, note)
     except ValueError: pass      # not in the main thread: nothing to catch
     try: yield asked
     finally:
         for number, handler in before.items(): signal.signal(number, handler)
 
-# Ctrl-C; and what `kill`, a shutdown or a closed terminal sends
+# Ctrl-C; and what `kill`, a shutdown or a closed terminal sends, unless `nohup` asked for none
 _STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
           if hasattr(signal, name)]
 
