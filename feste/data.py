@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import is_text, number, shown, whole_number
-from .files import Damaged, because, hash_of, home, package_file, read_json
-from .files import NotSaved, write_text
+from .checks import is_text, is_utf8, number, shown, whole_number
+from .files import Damaged, as_path, because, hash_of, home, make_folder
+from .files import package_file, read_json, write_text
 
 # %% ../nbs/00_data.ipynb #247beec1
 SCENE_BREAK = "\n\n\n"    # two blank lines
@@ -295,8 +295,7 @@ def prepare(
     m, raw = manifest(), raw_plays()
     rows = {f"{p['genre']}/{p['play']}": p for p in m["plays"]}
     _refuse_other(raw, rows, m["source"]["install"])
-    try: folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise NotSaved(f"{folder} cannot be made: {because(e)}") from None
+    make_folder(folder)
     texts = {folder / f"{row['play']}.txt": SCENE_BREAK.join(clean(raw[name].decode("utf-8")))
              for name, row in rows.items()}
     _refuse_edited(folder, [path.stem for path, text in texts.items()
@@ -375,12 +374,10 @@ LARGEST = 1 << 30       # bytes of a text: it must fit into memory, several time
 
 # %% ../nbs/00_data.ipynb #bc84ac55
 def _path(path: Any) -> Path:
-    "The path of a file or folder. Raises `ValueError` for what cannot be one."
-    try:
-        if isinstance(path, str | Path) and os.fspath(path).encode() and "\0" not in str(path):
-            return Path(path)
-    except UnicodeEncodeError: pass         # a name that is not UTF-8 cannot be recorded
-    raise ValueError(f"path is {shown(path)}: it must be the path of a file or folder")
+    "A path whose name can be recorded as UTF-8. Raises `ValueError`."
+    path = as_path(path, "path")
+    if is_utf8(str(path)): return path
+    raise ValueError(f"path is {shown(str(path))}: it is not UTF-8; give it another name")
 
 # %% ../nbs/00_data.ipynb #936f2769
 def _is_file(path: Path) -> bool:

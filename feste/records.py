@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import shown
-from .files import Damaged, as_path, package_file, read_json, read_text
+from .files import as_path, damaged, package_file, read_json, read_text
 
 # %% ../nbs/96_records.ipynb #a8f603dd
 def _file(folder: Any, name: str) -> Path:
@@ -40,15 +40,15 @@ def read_metrics(
     path, rows = _file(folder, "metrics.csv"), list[Row]()
     text = read_text(path, LARGEST_METRICS).removeprefix("\ufeff")   # a spreadsheet's mark
     lines = text.split("\n")[:-1]       # a torn last line is dropped
-    if not lines: raise _damaged(path, "it is empty, without a line that names the columns")
+    if not lines: raise damaged(path, "it is empty, without a line that names the columns")
     try: header, *table = csv.reader(lines, strict=True)
-    except csv.Error as e: raise _damaged(path, str(e)) from None
+    except csv.Error as e: raise damaged(path, str(e)) from None
     known = {name for name in header if name and name.isprintable()}
     if "step" not in known or len(known) < len(header):
-        raise _damaged(path, "its first line names no columns, or no step")
+        raise damaged(path, "its first line names no columns, or no step")
     for number, fields in enumerate(table, 2):
         try: rows.append(_row(header, fields, rows[-1]["step"] if rows else None))
-        except ValueError as e: raise _damaged(path, f"line {number}: {e}") from None
+        except ValueError as e: raise damaged(path, f"line {number}: {e}") from None
     return rows
 
 # %% ../nbs/96_records.ipynb #d05d6167
@@ -66,9 +66,6 @@ def _row(header: list[str], fields: list[str], last: float | None) -> Row:
     if last is not None and int(step) <= last:
         raise ValueError(f"step {step} comes after step {last}")
     return row | {"step": int(step)}
-
-def _damaged(path: Path, why: str) -> Damaged:
-    return Damaged(f"{path} is damaged ({why}): put back a copy of it")
 
 # %% ../nbs/96_records.ipynb #5621feff
 class NoModel(FileNotFoundError):
@@ -116,7 +113,7 @@ def read_run(folder: str | Path) -> dict[str, Any]:
         if not isinstance(run.get(part), dict): continue
         wrong += [f"{part}'s {name}" for name, kind in kinds.items()
                   if not isinstance(run[part].get(name), kind)]
-    if wrong: raise _damaged(path, f"{', '.join(wrong)}: missing, or not what it should be")
+    if wrong: raise damaged(path, f"{', '.join(wrong)}: missing, or not what it should be")
     return run
 
 # %% ../nbs/96_records.ipynb #85cde69f
@@ -143,7 +140,7 @@ def read_benchmark(
     found = read_json(as_path(path, "path"))
     try: return _benchmark(found)
     except (ArithmeticError, AttributeError, LookupError, TypeError):
-        raise _damaged(Path(path), "it is no record of a benchmark") from None
+        raise damaged(Path(path), "it is no record of a benchmark") from None
 
 def _benchmark(found: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     for row in found["rows"]:

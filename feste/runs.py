@@ -31,7 +31,7 @@ from .files import as_path
 from .records import Row
 from .tokenizer import Tokenizer
 from .training import Backend, Reference, Settings, Training, check_functions, check_texts
-from .training import check_type, make_folder, token_file
+from .training import check_type, token_file
 from .weights import check_config, gpt2_config, load_weights, save_weights
 
 # %% ../nbs/44_runs.ipynb #3cc37430
@@ -103,11 +103,11 @@ class Run:
         """
         _check_open(self)
         sinks = _check_callbacks(sinks, sampler, progress)
-        with contextlib.ExitStack() as at_the_end:
-            at_the_end.callback(self.close)     # what an interrupt leaves is not to go on with
-            self.busy = True
-            at_the_end.callback(setattr, self, "busy", False)
-            _train_run(self, sinks, sampler, progress)
+        self.busy = True
+        try: _train_run(self, sinks, sampler, progress)
+        finally:
+            self.busy = False
+            self.close()            # what an interrupt leaves is not to go on with
         return self
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ def _on_sample(run: Run, sampler: Sampler | None) -> None:
     with _save_if_it_fails(run):
         text = checks.is_text("what the sampler returned", sampler(run.model))
     with _explain_resume(run):
-        make_folder(run.folder / "samples")
+        files.make_folder(run.folder / "samples")
         files.write_text(run.folder / "samples" / f"step_{run.step:07}.txt",
                          tokenizer.well_formed(text))
 
@@ -213,8 +213,8 @@ def save_checkpoint(run: Run, keep: int = 2) -> Path:
     path = run.folder / "checkpoints" / f"step_{t.step:07}.safetensors"
     state = dict(step=t.step, seconds=t.seconds, recent=t.recent, logged=t.logged,
                  metrics=run.table, run=_identity(records.read_run(run.folder)))
-    make_folder(path.parent)
-    _flush(run.folder / "metrics.csv")
+    files.make_folder(path.parent)
+    with contextlib.suppress(OSError): files.flush(run.folder / "metrics.csv")
     save_weights(path, t.flat, t.cfg, {"optimizer.m": t.m, "optimizer.v": t.v},
                  {"state": json.dumps(state)})
     for old in records.checkpoints(run.folder)[:-keep]: files.remove(old)
@@ -222,15 +222,19 @@ def save_checkpoint(run: Run, keep: int = 2) -> Path:
 
 # %% ../nbs/44_runs.ipynb #61e1df92
 def load_checkpoint(
-    t: Training, path: str | Path,
+    t: Training,
+    path: str | Path,
+    of: str | None = None,      # the identity of the run that must have written it
 ) -> str: # the hash of the metrics that were written before it
     """Put a training into the state of a checkpoint.
 
-    Raises `files.Damaged` if it is damaged, and `NotThisRun` if it is of another shape, or
-    no checkpoint; the training is then as it was.
+    Raises `files.Damaged` if it is damaged, and `NotThisRun` if it is of another shape or
+    run, or no checkpoint; the training is then as it was.
     """
     check_type("t", t, Training, "a Training")
-    arrays, state = _read_checkpoint(t, as_path(path, "path"))
+    path = as_path(path, "path")
+    arrays, state = _read_checkpoint(t, path)
+    if of: _check_its(path, state["run"], of)
     for into, array in zip((t.flat, t.m, t.v), arrays): into[:] = array
     t.step, t.logged = state["step"], state["logged"]
     t.seconds, t.recent = state["seconds"], state["recent"]
@@ -305,7 +309,7 @@ def create_run(
     if not (folder / files.LOCK).exists(): _check_free(folder)
     with contextlib.ExitStack() as undo:            # what happens if it fails, the last first
         undo.callback(_remove_empty, [f for f in (folder, *folder.parents) if not f.exists()])
-        make_folder(folder)
+        files.make_folder(folder)
         owner = undo.enter_context(contextlib.ExitStack())
         check_mine = owner.enter_context(files.owned(folder))
         _check_free(folder)                         # nobody was faster
@@ -370,8 +374,7 @@ def resume_run(
         rows = _read_rows(folder)
         run = Run(folder, _make_training(settings, corpus, tok), owner, check_mine)
         for newest in records.checkpoints(folder)[-1:]:
-            run.table = load_checkpoint(run.training, newest)
-            _check_its(newest, made_from)
+            run.table = load_checkpoint(run.training, newest, _identity(made_from))
         _align_metrics(run, rows)
         undo.pop_all()
     return run
@@ -398,11 +401,10 @@ def train(
 def _check_table(run: Run) -> None:
     "Raise `files.Damaged` if somebody else changed the metrics while the run trained."
     path = run.folder / "metrics.csv"
-    if run.last is not None and _read_columns(path)[1] not in (None, run.last):
+    if run.last is None: return
+    if not path.exists() or _read_columns(path)[1] not in (None, run.last):
         raise files.Damaged(f"{path} was changed while the run trained: put back what was "
                             "there, and go on from the last checkpoint")
-    if run.last is not None and not path.exists():
-        raise files.Damaged(f"{path} is gone: put it back, and go on from the last checkpoint")
 
 @contextlib.contextmanager
 def _save_if_it_fails(run: Run) -> Iterator[None]:
@@ -502,7 +504,7 @@ def _read_rows(folder: Path) -> list[Row] | None: # None: the table is gone
                          "run")
     return rows
 
-# %% ../nbs/44_runs.ipynb #4032dbe6
+# %% ../nbs/44_runs.ipynb #69daf2ba
 def _identity(made_from: dict[str, Any]) -> str:
     "What tells a run from others, as its checkpoints remember it: a hash."
     settings = made_from["settings"]
@@ -510,14 +512,19 @@ def _identity(made_from: dict[str, Any]) -> str:
     return files.hash_of([settings, made_from["data"]["sha256"],
                           made_from["tokenizer_sha256"], made_from["started"]])
 
-def _check_its(checkpoint: Path, made_from: dict[str, Any]) -> None:
-    "Raise `NotThisRun` unless a checkpoint was written by the run that `run.json` describes."
-    state = load_weights(checkpoint)[3].get("state", "{}")
-    with contextlib.suppress(ValueError, RecursionError, AttributeError):
-        if json.loads(state).get("run") == _identity(made_from): return
-    raise NotThisRun(f"{checkpoint} is not a checkpoint of this run: move it away, or put back "
-                     "the run.json that belongs to it")
+def _check_its(checkpoint: Path, found: Any, expected: str) -> None:
+    "Raise `NotThisRun` unless a checkpoint's identity is that of the run."
+    if found != expected: raise NotThisRun(
+        f"{checkpoint} is not a checkpoint of this run: move it away, or put back the run.json "
+        "that belongs to it")
 
+def _written_by(metadata: dict[str, str]) -> Any:
+    "The identity of the run that wrote a checkpoint; None if that is not recorded."
+    with contextlib.suppress(KeyError, TypeError, ValueError, RecursionError):
+        return json.loads(metadata["state"])["run"]
+    return None
+
+# %% ../nbs/44_runs.ipynb #4032dbe6
 def _align_metrics(run: Run, rows: list[Row] | None) -> None:
     "Cut the metrics to what was written before the checkpoint. Raises `files.Damaged`."
     path, t = run.folder / "metrics.csv", run.training
@@ -578,15 +585,11 @@ def _check_finite(t: Training) -> None:
         raise training.Diverged(f"not all numbers are finite at step {t.step}: start again in "
                                 f"a new folder, with a smaller lr than {t.settings.lr}")
 
-def _flush(file: Path) -> None:
-    "Put a file on the disk, before a checkpoint that relies on it."
-    with contextlib.suppress(OSError), open(file, "rb+") as f: os.fsync(f.fileno())
-
 # %% ../nbs/44_runs.ipynb #6083a6a5
 class NotThisRun(ValueError):
     "A checkpoint, a text or a tokenizer belongs to another run."
 
-_USE_ANOTHER = "delete it and use an earlier checkpoint"
+_USE_ANOTHER = "move it away, and use an earlier checkpoint"
 
 # %% ../nbs/44_runs.ipynb #8ac261c2
 def _check_arrays(t: Training, flat: np.ndarray, m: np.ndarray, v: np.ndarray) -> None:
@@ -616,7 +619,8 @@ def _read_state(text: str, t: Training, named: int | None) -> dict[str, Any]:
     return dict(
         step=step, logged=logged, recent=_read_recent(state["recent"], step - max(logged, 0)),
         seconds=checks.number("seconds", state["seconds"], 0, ends="[)"),
-        metrics=checks.is_text("metrics", state["metrics"]))
+        metrics=checks.is_text("metrics", state["metrics"]),
+        run=checks.is_text("run", state["run"]))
 
 # %% ../nbs/44_runs.ipynb #ab4d402e
 def _read_recent(recent: Any, n: int) -> list[tuple[float, float]]: # n losses and norms
@@ -725,7 +729,7 @@ def record(
     with contextlib.ExitStack() as undo:
         undo.callback(_remove_empty, [f for f in target.parents if not f.exists()])
         undo.callback(shutil.rmtree, aside, ignore_errors=True)
-        make_folder(target.parent)
+        files.make_folder(target.parent)
         with _saving(target): aside.mkdir()
         _copy(run, found[-1], aside)
         _move(aside, target)
@@ -736,13 +740,13 @@ def record(
 def _copy(run: Path, checkpoint: Path, aside: Path) -> None:
     "Fill a recording. Raises what `resume_run` does if the run is not as it was written."
     settings, step = read_settings(run), records.step_of(checkpoint)
-    said = records.read_run(run)
-    _same_tokenizer(run, said)
-    _check_its(checkpoint, said)
+    made_from = records.read_run(run)
+    _same_tokenizer(run, made_from)
     check_config(run, settings.model)
-    flat, cfg, _, _ = load_weights(checkpoint)
+    flat, cfg, _, metadata = load_weights(checkpoint)
     if cfg != settings.model:
         raise NotThisRun(f"{checkpoint} is a model of another shape: {_USE_ANOTHER}")
+    _check_its(checkpoint, _written_by(metadata), _identity(made_from))
     for name in ("run.json", "tokenizer.json"):
         files.write_text(aside / name, files.read_text(run / name, largest=1 << 30))
     files.write_json(aside / "config.json", gpt2_config(cfg))
@@ -750,7 +754,7 @@ def _copy(run: Path, checkpoint: Path, aside: Path) -> None:
     write_metrics(aside, [r for r in rows if (r["step"] or 0) <= (step or 0)])
     samples = os.listdir(run / "samples") if (run / "samples").exists() else []
     for name in (f"samples/{s}" for s in samples if s.endswith(".txt")):
-        make_folder(aside / "samples")
+        files.make_folder(aside / "samples")
         files.write_text(aside / name, files.read_text(run / name))
     save_weights(aside / "model.safetensors", flat, cfg, metadata={"format": "pt"})
 

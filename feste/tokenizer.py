@@ -27,7 +27,7 @@ import numpy as np
 import regex
 
 from .checks import is_text, one_of, shown, whole_number
-from .files import Damaged, because, read_json, read_text, whole, write_text
+from .files import Damaged, as_path, because, read_json, read_text, whole, write_text
 from .twins import fast
 
 # %% ../nbs/10_tokenizer.ipynb #b0817102
@@ -515,19 +515,13 @@ def check_cutting(recorded: Mapping[str, str] | None) -> None:
                       f"the same tokens, run `pip install regex=={recorded['version']}`",
                       OtherTables, stacklevel=2)
 
-# %% ../nbs/10_tokenizer.ipynb #59a373dd
-def _path(name: str, path: Any) -> Path:
-    "A file's path. Raises `ValueError` for what cannot be one."
-    if isinstance(path, str | Path) and str(path) and "\0" not in str(path): return Path(path)
-    raise ValueError(f"{name} is {shown(path)}: it must be the path of a file")
-
 # %% ../nbs/10_tokenizer.ipynb #03bf1d5f
 def _file(name: str, path: Any) -> Path:
     """A file that can be read.
 
     Raises `FileNotFoundError` or `PermissionError` if it cannot, `Damaged` if it is no file.
     """
-    path = _path(name, path)
+    path = as_path(path, name)
     try: mode = os.stat(path).st_mode
     except (FileNotFoundError, PermissionError): raise
     except OSError as e: raise Damaged(f"{path} cannot be read: {because(e)}") from None
@@ -556,7 +550,7 @@ def encode_file(
     _is_tokenizer(tok)
     whole_number("threads", threads, 1, MAX_THREADS)
     part, source, target = (whole_number("part", part, 1), _file("source", source),
-                            _path("target", target))
+                            as_path(target, "target"))
     if os.path.exists(target) and target.samefile(source):
         raise ValueError(f"{source} is source and target: choose another target")
     if tok.pattern != GPT2_PATTERN: part = -1          # only this pattern has safe cuts
@@ -822,7 +816,7 @@ def save(tok: Tokenizer, path: str | Path) -> None:
     the file cannot be written.
     """
     _is_tokenizer(tok)
-    path = _path("path", path)
+    path = as_path(path, "path")
     write_text(path, _form(path, {".json": _to_json, ".tiktoken": _to_tiktoken,
                                   ".txt": _to_text})(tok))
 
@@ -858,7 +852,7 @@ def load(
     Raises `FileNotFoundError` if it is not there, `Damaged` if it is damaged or of another
     kind, and `OtherCorpus` if it was learned from another corpus than the one given.
     """
-    path = _path("path", path)
+    path = as_path(path, "path")
     read = _form(path, {".json": lambda: _from_json(read_json(path)),
                         ".txt": lambda: _from_text(read_text(path)),
                         ".tiktoken": lambda: _from_tiktoken(read_text(path), pattern)})

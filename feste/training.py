@@ -3,8 +3,7 @@
 # %% auto #0
 __all__ = ['RULES', 'draw_windows', 'TooShort', 'check_length', 'Backend', 'Reference', 'sum_losses', 'check_batch',
            'check_range', 'check_part', 'Evaluation', 'evaluate', 'check_type', 'option', 'Settings', 'Training',
-           'check_texts', 'train_step', 'Diverged', 'measure', 'token_file', 'make_folder', 'nothing',
-           'check_functions', 'train']
+           'check_texts', 'train_step', 'Diverged', 'measure', 'token_file', 'nothing', 'check_functions', 'train']
 
 # %% ../nbs/42_training.ipynb #2d0030f1
 __doc__ = """Training: batches, a step, the loop, evaluation while training.
@@ -438,7 +437,7 @@ def token_file(
     one_of("split", split, ("train", "val", "test"))
     ids = _cached(path, tok.dtype, name)
     if ids is None:
-        make_folder(path.parent)
+        files.make_folder(path.parent)
         ids = tok.encode_array(corpus.text(split))
         with files.whole(path) as aside, open(aside, "wb") as f:
             for part in (ids.data, _seal(name, ids)): f.write(part)
@@ -467,13 +466,6 @@ def _cached(path: Path, dtype: np.dtype, name: str) -> np.ndarray | None:
     with open(path, "rb") as f:
         f.seek(size)
         return ids if f.read() == _seal(name, ids) else None
-
-# %% ../nbs/42_training.ipynb #cd5c839d
-def make_folder(folder: Path) -> None:
-    "Make a folder, and those that it is in. Raises `files.NotSaved`."
-    try: folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise files.NotSaved(f"{folder} could not be made: {files.because(e)}") from e
 
 # %% ../nbs/42_training.ipynb #ea75e80e
 @contextlib.contextmanager

@@ -20,11 +20,10 @@ import numpy as np
 import safetensors
 from numpy.typing import DTypeLike
 
-from .checks import Rule, shown, whole_number
-from .files import LARGEST_JSON, SEAL, Damaged, NotSaved
-from .files import because, read_json, whole, write_json
+from .checks import Rule, is_utf8, shown, whole_number
+from .files import LARGEST_JSON, SEAL, Damaged, as_path, because
+from .files import damaged, make_folder, read_json, whole, write_json
 from .model import CHOICES, LN_EPS, Config, Slot, check_array, is_config, layout, views
-from .files import as_path
 
 # %% ../nbs/32_weights.ipynb #0b13e5e3
 _TYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "BOOL": "bool",
@@ -124,7 +123,7 @@ def _checked_extra(extra: Any) -> dict[str, np.ndarray]:
     if not isinstance(extra, dict): raise ValueError(
         f"extra is {shown(extra)}: it must be a dict of names and arrays")
     for name, w in extra.items():
-        if not _is_utf8(name) or _TAKEN.match(name): raise ValueError(
+        if not is_utf8(name) or _TAKEN.match(name): raise ValueError(
             f"an extra tensor is called {shown(name)}: choose a name that no model uses")
         if not isinstance(w, np.ndarray) or w.dtype.name not in _TYPES.values():
             raise ValueError(f"the extra tensor {shown(name)} is {shown(w)}: it must be an "
@@ -135,17 +134,12 @@ def _checked_extra(extra: Any) -> dict[str, np.ndarray]:
 def _checked_metadata(metadata: Any) -> dict[str, str]:
     "Raise `ValueError` unless it is text by name, and leaves our names alone."
     if not isinstance(metadata, dict) or not all(
-            _is_utf8(part) for pair in metadata.items() for part in pair):
+            is_utf8(part) for pair in metadata.items() for part in pair):
         raise ValueError(f"metadata is {shown(metadata)}: it must be a dict of str to str")
     if taken := {"config", SEAL} & metadata.keys():
         raise ValueError(f"metadata has the key {' and '.join(sorted(taken))}, which "
                          "save_weights writes itself: choose another key")
     return metadata
-
-# %% ../nbs/32_weights.ipynb #666a58d8
-def _is_utf8(text: object) -> bool:
-    "Whether it is text that a file can hold."
-    return isinstance(text, str) and text.encode(errors="replace").decode() == text
 
 # %% ../nbs/32_weights.ipynb #1417d44d
 def _some(names: list[str]) -> str:
@@ -209,16 +203,16 @@ def _parsed(path: Path, what: str, text: str | bytes) -> Any:
         raise _damaged(path, f"its {what} is no JSON") from None
 
 def _damaged(path: Path, why: object) -> Damaged:
-    return Damaged(f"{path} is damaged, cut short, or no model of this course "
-                   f"({_some([str(why)])}): delete it and use another copy or an earlier "
-                   "checkpoint")
+    return damaged(path, f"cut short, or no model of this course; {_some([str(why)])}",
+                   "move it away, and use another copy or an earlier checkpoint")
 
 # %% ../nbs/32_weights.ipynb #ffff1781
 def _verified_metadata(path: Path, f: Any) -> dict[str, str]:
     "A file's metadata. Raises `Damaged` if anything in it has changed."
     metadata = f.metadata() or {}
     if not {"config", SEAL} <= metadata.keys():
-        raise _damaged(path, "it has no hash, or no configuration")
+        raise Damaged(f"{path} has no hash, or no configuration, as feste now writes them: "
+                      "load a GPT-2 of other libraries with feste.weights.load_gpt2")
     tensors = ((name, f.get_tensor(name)) for name in sorted(f.keys()))
     if metadata[SEAL] != _hash(tensors, metadata):
         raise _damaged(path, "something in it has changed since it was written")
@@ -318,8 +312,7 @@ def save_gpt2(
         raise ValueError(f"GPT-2's files cannot express {options}: use save_weights")
     with np.errstate(over="ignore"):        # an infinity is refused below
         single = check_array("the buffer", flat, 1).astype(np.float32)
-    try: folder.mkdir(parents=True, exist_ok=True)
-    except OSError as e: raise NotSaved(f"{folder} cannot be made: {because(e)}") from e
+    make_folder(folder)
     save_weights(folder / "model.safetensors", single, cfg, metadata={"format": "pt"})
     write_json(folder / "config.json", gpt2_config(cfg))
 
