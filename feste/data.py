@@ -315,8 +315,8 @@ def _refuse_other(raw: dict[str, bytes], rows: dict[str, Any], install: str) -> 
 def _refuse_edited(folder: Path, bad: list[str]) -> None:
     "Raise `NotAsRecorded` if there are such files."
     if bad: raise NotAsRecorded(f"text files in {folder} are", bad,
-                                "Delete that folder and load again to rebuild it; "
-                                "keep your edits elsewhere and pass their path to `load`.")
+                                "Move that folder away and load again to rebuild it; "
+                                "to use your edits, pass their path to `load`.")
 
 # %% ../nbs/00_data.ipynb #2469fb32
 def load(

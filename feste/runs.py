@@ -556,7 +556,7 @@ def _check_free(folder: Path) -> None:
                         f"{_how_to_resume(folder)}; or choose another folder")
     if found - {files.LOCK}:
         raise RunExists(f"{folder} holds files, but no run (yours, or of a start that was "
-                        "broken off): choose another folder, or delete it")
+                        "broken off): choose another folder, or move them away")
 
 # %% ../nbs/44_runs.ipynb #ff99fcbb
 def _remove_start(folder: Path) -> None:

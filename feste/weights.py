@@ -442,4 +442,4 @@ def check_config(folder: str | Path, cfg: Config) -> None:
     odd = [name for name in {**ours, **theirs}
            if json.dumps(theirs.get(name, "?")) != json.dumps(ours.get(name, "?"))]
     if odd: raise Damaged(f"{path} does not describe the model beside it (look at "
-                          f"{_some(odd)}): put back a copy of it, or delete it")
+                          f"{_some(odd)}): put back a copy of it, or move it away")
