@@ -158,11 +158,13 @@ class Run:
 def _on_row(run: Run, sinks: list[Sink], row: Row) -> None:
     "A row goes to the run's folder, and then to the sinks."
     _check_owner(run)
-    _check_table(run)
+    path = run.folder / "metrics.csv"
+    columns, last = _read_columns(path)
+    _check_table(run, path, last)
     if run.done: row |= _whole_validation(run.training)
     with _explain_resume(run):
         run.writer.check()
-        write_row(run.folder, row)
+        _append_row(path, _plain_row(row), columns, last)
         files.add_lines(run.folder / "series.jsonl", _series_lines(run.training))
     run.table = _extend_hash(run.table, row)
     run.last = row["step"]
@@ -173,7 +175,9 @@ def _on_row(run: Run, sinks: list[Sink], row: Row) -> None:
 def _whole_validation(t: Training) -> Row:
     whole = training.evaluate(t.backend, t.shown, t.tokenizer, t.ids["val"], None, t.slices)
     if whole.slices: t.series["whole_val_bits_per_byte"] = dict(whole.slices)
-    return dict(whole_val_loss=whole.loss, whole_val_bits_per_byte=whole.bits_per_byte)
+    return dict(zip(_WHOLE, (whole.loss, whole.bits_per_byte)))
+
+_WHOLE = ("whole_val_loss", "whole_val_bits_per_byte")
 
 def _series_lines(t: Training) -> list[dict[str, Any]]:
     "The measurements with several values since the last row, which are then forgotten."
@@ -248,11 +252,14 @@ def write_row(folder: str | Path, row: Row) -> None:
 
     Raises `files.NotSaved`; `ValueError` for what is no row, or not after the last one.
     """
-    path, row = as_path(folder) / "metrics.csv", _plain_row(row)
-    columns, last = _read_columns(path)
+    path = as_path(folder) / "metrics.csv"
+    _append_row(path, _plain_row(row), *_read_columns(path))
+
+def _append_row(path: Path, row: Row, columns: list[str], last: float | None) -> None:
+    "The same, where the table's columns and last step are known."
     if not set(row) <= set(columns):
-        rows = records.read_metrics(folder) if path.exists() else []
-        return write_metrics(folder, [*rows, row])
+        rows = records.read_metrics(path.parent) if path.exists() else []
+        return write_metrics(path.parent, [*rows, row])
     _check_order([last, row["step"]])
     try:
         with open(path, "a", encoding="utf-8", newline="") as f:
@@ -262,7 +269,10 @@ def write_row(folder: str | Path, row: Row) -> None:
                              f"{files.because(e, path.parent)}") from e
 
 # %% ../nbs/44_runs.ipynb #83284f3a
-def write_metrics(folder: str | Path, rows: list[Row]) -> None:
+def write_metrics(
+    folder: str | Path, rows: list[Row],
+    columns: Iterable[str] = (),    # that it has in any case
+) -> None:
     """Replace a run's `metrics.csv`, with every column that some row has.
 
     Raises as `write_row` does.
@@ -270,10 +280,10 @@ def write_metrics(folder: str | Path, rows: list[Row]) -> None:
     check_type("rows", rows, list, "a list of rows")
     rows = [_plain_row(row) for row in rows]
     _check_order([row["step"] for row in rows])
-    header = list(dict.fromkeys(name for row in rows for name in row)) or ["step"]
+    names = [*columns, *(name for row in rows for name in row)] or ["step"]
     with files.whole(as_path(folder) / "metrics.csv") as aside, open(
             aside, "w", encoding="utf-8", newline="") as f:
-        table = csv.DictWriter(f, header, lineterminator="\n")
+        table = csv.DictWriter(f, list(dict.fromkeys(names)), lineterminator="\n")
         table.writeheader()
         table.writerows(map(_short_numbers, rows))
 
@@ -524,7 +534,7 @@ def _write_start(run: Run, corpus: data.Corpus, start: Start) -> None:
     "The files of a new run; with the last one it is a run."
     tok, folder = run.training.tokenizer, run.folder
     tokenizer.save(tok, folder / "tokenizer.json")
-    write_metrics(folder, [])
+    write_metrics(folder, [], (*training.COLUMNS, *_WHOLE))
     files.write_json(folder / "config.json", gpt2_config(run.settings.model))
     described = _describe(run.settings, corpus, tok, start)
     write_event(folder, "start", 0, start.tag or "")
@@ -751,11 +761,10 @@ def train(
     with run: return run.train(sinks, sampler, progress)
 
 # %% ../nbs/44_runs.ipynb #d1914ab8
-def _check_table(run: Run) -> None:
+def _check_table(run: Run, path: Path, last: float | None) -> None:
     "Raise `files.Damaged` if somebody else changed the metrics while the run trained."
-    path = run.folder / "metrics.csv"
     if run.last is None: return
-    if not path.exists() or _read_columns(path)[1] not in (None, run.last):
+    if not path.exists() or last not in (None, run.last):
         raise files.Damaged(f"{path} was changed while the run trained: put back what was "
                             "there, and go on from the last checkpoint")
 

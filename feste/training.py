@@ -319,7 +319,7 @@ class Settings:
                          values=(False, True))
     seed: int = option(0, "Of the initialization, the batches and dropout.",
                        high=2**64 - 1, whole=True)
-    log_every: int = option(20, "Steps between rows of metrics.", low=1, whole=True)
+    log_every: int = option(50, "Steps between rows of metrics.", low=1, whole=True)
     eval_every: int = option(100, "Steps between evaluations.", low=1, whole=True)
     eval_tokens: int = option(16384, "About how many tokens each predicts.", low=1, whole=True)
     sample_every: int = option(500, "Steps between samples of text.", low=1, whole=True)
@@ -599,13 +599,17 @@ def measure(t: Training) -> Row:
 # %% ../nbs/42_training.ipynb #6a5a8fdf
 COLUMNS = ("step", "epoch", "tokens", "seconds", "lr", "train_loss", "grad_norm", "clipped",
            "tokens_per_s", "step_ms", "data_ms", "memory_mb", "free_mb", "val_loss",
-           "val_bits_per_byte", "val_perplexity")
+           "val_bits_per_byte", "val_perplexity")      # in the order in which a table has them
 
 def _memory() -> Row:
     "What this process holds, and what the system has left, in MB."
+    return dict(zip(("memory_mb", "free_mb"), _memory_in(int(time.monotonic()))))
+
+@functools.lru_cache(maxsize=1)
+def _memory_in(second: int) -> tuple[int, int]:     # asked once a second: it takes time
     import psutil
-    return dict(memory_mb=round(psutil.Process().memory_info().rss / 1e6),
-                free_mb=round(psutil.virtual_memory().available / 1e6))
+    return (round(psutil.Process().memory_info().rss / 1e6),
+            round(psutil.virtual_memory().available / 1e6))
 
 # %% ../nbs/42_training.ipynb #460e7e9a
 def _validation(t: Training) -> Row:
