@@ -96,7 +96,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                            'feste.cli._tokenizer_of': ('cli.html#_tokenizer_of', 'feste/cli.py'),
                            'feste.cli._train': ('cli.html#_train', 'feste/cli.py'),
                            'feste.cli._train_tokenizer': ('cli.html#_train_tokenizer', 'feste/cli.py'),
-                           'feste.cli._with_options': ('cli.html#_with_options', 'feste/cli.py'),
+                           'feste.cli._with': ('cli.html#_with', 'feste/cli.py'),
                            'feste.cli.in_one_line': ('cli.html#in_one_line', 'feste/cli.py'),
                            'feste.cli.main': ('cli.html#main', 'feste/cli.py'),
                            'feste.cli.visible': ('cli.html#visible', 'feste/cli.py')},

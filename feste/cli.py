@@ -413,10 +413,12 @@ _OPTIONS = (
     *(_setting_option(name, default, rule) for name, (default, rule) in RULES.items()),
 )
 
-def _with_options(f: Callable[..., None]) -> Callable[..., None]:
-    "The options of a new run, in the order in which help lists them."
-    for option in reversed(_OPTIONS): f = option(f)
-    return f
+def _with(options: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    "A decorator that gives a command options, in the order in which help lists them."
+    def decorate(f: Any) -> Any:
+        for option in reversed(options): f = option(f)
+        return f
+    return decorate
 
 def _given(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     "The options among these that somebody gave."
@@ -426,7 +428,7 @@ def _given(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 @main.command("train", epilog=_examples(
     "feste train my-run", "feste train my-run --preset small --text my-text.txt"))
 @click.argument("folder", type=Place())
-@_with_options
+@_with(_OPTIONS)
 @_text
 def _train(folder: Path, name: str, heads: int | None, text: Path | None, **given: Any) -> None:
     """Train a new model into FOLDER.
@@ -484,31 +486,31 @@ def _resume(folder: Path) -> None:
     with runs.resume_run(folder) as run: _go(run)
 
 # %% ../nbs/92_cli.ipynb #661c7a2a
+_SAMPLING = (
+    click.option("--prompt", help="Text to go on from.  [default: a line that says HAMLET:]"),
+    click.option("--prompt-file", type=Place(), help="The same from a file; - is stdin."),
+    click.option("--length", type=click.IntRange(1), default=200, help="Tokens."),
+    click.option("--temperature", type=click.FloatRange(0, 100), default=0.8,
+                 help="0 always takes the most probable token."),
+    click.option("--top-k", type=click.IntRange(1), default=None,
+                 help="Only the k best tokens may be chosen."),
+    click.option("--seed", type=click.IntRange(0), default=None,
+                 help="For the same text again.  [default: another text each time]"),
+    click.option("--samples", type=click.IntRange(1, 10_000), default=1,
+                 help="How many texts; each has the seed after the last one's."),
+    click.option("--checkpoint", default="last", metavar="best|last|STEP",
+                 help="Which of a run's checkpoints: the one of the lowest validation loss, "
+                      "the newest, or that of a step."),
+    click.option("--out", type=Place(), help="Write the texts into a file, which must be new."),
+)
+
+# %% ../nbs/92_cli.ipynb #072f7aed
 @main.command("sample", epilog=_examples(
     "feste sample tiny", "feste sample my-run --prompt 'ROMEO:' --temperature 0.5",
     "feste sample my-run --prompt-file - < opening.txt",
     "feste sample my-run --samples 3 --seed 1 --checkpoint best --out samples.txt"))
 @click.argument("folder", metavar="MODEL", type=ModelPlace())
-@click.option(
-    "--prompt", default=None,
-    help="Text to go on from.  [default: a line that says HAMLET:]")
-@click.option("--prompt-file", type=Place(), help="The same from a file; - is stdin.")
-@click.option("--length", type=click.IntRange(1), default=200, help="Tokens.")
-@click.option(
-    "--temperature", type=click.FloatRange(0, 100), default=0.8,
-    help="0 always takes the most probable token.")
-@click.option(
-    "--top-k", type=click.IntRange(1), default=None,
-    help="Only the k best tokens may be chosen.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=None,
-    help="For the same text again.  [default: another text each time]")
-@click.option("--samples", type=click.IntRange(1, 10_000), default=1,
-              help="How many texts; each has the seed after the last one's.")
-@click.option("--checkpoint", default="last", metavar="best|last|STEP",
-              help="Which of a run's checkpoints: the one of the lowest validation loss, the "
-                   "newest, or that of a step.")
-@click.option("--out", type=Place(), help="Write the texts into a file, which must be new.")
+@_with(_SAMPLING)
 def _sample(folder: Path, out: Path | None, **asked: Any) -> None:
     """Write with a trained model.
 
