@@ -147,7 +147,8 @@ class Run:
         if self.busy:
             raise ValueError(f"the run in {self.folder} is training: stop it first")
         self.closed = True
-        try: self.writer.wait()
+        try:
+            with _explain_resume(self): self.writer.wait()
         finally: self._owner.close()
 
     def __enter__(self) -> "Run": return self
@@ -195,10 +196,12 @@ def _on_sample(run: Run, sampler: Sampler | None) -> None:
 # %% ../nbs/44_runs.ipynb #2d7ee427
 def _on_save(run: Run) -> None:
     "A checkpoint, in the background."
+    _check_owner(run)
     with _explain_resume(run): run.writer.save(_checkpoint_job(run, run.settings.keep))
 
 def _on_best(run: Run) -> None:
     "The weights with the lowest validation loss so far."
+    _check_owner(run)
     with _explain_resume(run): run.writer.save(_best_job(run))
 
 # %% ../nbs/44_runs.ipynb #60470d52
@@ -214,6 +217,7 @@ def _train_run(run: Run, sinks: list[Sink], sampler: Sampler | None, progress: b
                            functools.partial(_on_best, run), progress)
             with _explain_resume(run): run.writer.wait()
         except BaseException as e:
+            with contextlib.suppress(Exception): run.writer.wait()      # the first error counts
             _note_end(run, "failure", checks.shown(str(e) or type(e).__name__)
                       if isinstance(e, Exception) else "stopped at once")
             raise
