@@ -11,7 +11,7 @@ Contract: modules are imported by the command that needs them. An error that a u
 is one line; `feste --debug` shows the traceback. No text can give orders to a terminal. What
 is read from a pipe has a limit, and no file is replaced unless that was asked for.
 """
-import errno, itertools, json, math, os, re, shutil, sys, time, warnings
+import errno, itertools, json, math, os, re, shutil, sys, tempfile, time, warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,11 +24,12 @@ import feste
 from . import files, records, twins
 from .checks import Rule, shown
 from .model import CHOICES, PRESETS, Choice, n_params, preset
-from .training import RULES, Settings
+from .training import RULES, Settings, recipe
 
 if TYPE_CHECKING:
+    from feste.data import Corpus
     from feste.generation import LanguageModel
-    from feste.runs import Run
+    from feste.runs import Run, Start
     from feste.tokenizer import Tokenizer
 
 # %% ../nbs/92_cli.ipynb #d68197b6
@@ -391,7 +392,8 @@ def _kind_of(rule: Rule) -> click.ParamType:
     high = rule.high if rule.high < 1 << 32 else None       # no words for what is no limit
     if rule.values: return click.Choice([str(v) for v in rule.values])
     if rule.whole: return click.IntRange(int(rule.low), None if high is None else int(high))
-    return click.FloatRange(rule.low, high, min_open=rule.ends[0] == "(",
+    low = int(rule.low) if rule.low == int(rule.low) else rule.low     # 0, not 0.0
+    return click.FloatRange(low, high, min_open=rule.ends[0] == "(",
                             max_open=high is not None and rule.ends[1] == ")")
 
 def _setting_option(name: str, default: Any, rule: Rule) -> Callable[[Any], Any]:
@@ -405,8 +407,10 @@ def _setting_option(name: str, default: Any, rule: Rule) -> Callable[[Any], Any]
 
 # %% ../nbs/92_cli.ipynb #07f18cb9
 _OPTIONS = (
-    click.option("--preset", "name", cls=Grouped, group="The model", default="tiny",
-                 type=click.Choice(list(PRESETS)), help="Its size; see `feste presets`."),
+    click.option("--preset", "name", cls=Grouped, group="The model", metavar="NAME",
+                 type=click.Choice(list(PRESETS)),
+                 help=f"Its size, and the settings to train it with: {', '.join(PRESETS)}; see "
+                      "`feste presets`.  [default: tiny]"),
     click.option("--heads", cls=Grouped, group="The model", type=click.IntRange(1),
                  default=None, help="Attention heads.  [default: as the preset has]"),
     *(_model_option(name, choice) for name, choice in CHOICES.items()),
@@ -424,34 +428,90 @@ def _given(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
     "The options among these that somebody gave."
     return {name: values[name] for name in names if values.get(name) is not None}
 
-# %% ../nbs/92_cli.ipynb #30b9aa17
-@main.command("train", epilog=_examples(
-    "feste train my-run", "feste train my-run --preset small --text my-text.txt"))
-@click.argument("folder", type=Place())
-@_with(_OPTIONS)
-@_text
-def _train(folder: Path, name: str, heads: int | None, text: Path | None, **given: Any) -> None:
-    """Train a new model into FOLDER.
+# %% ../nbs/92_cli.ipynb #b46d7074
+_START = (
+    _text,
+    click.option("--from", "origin", type=ModelPlace(), help="Fine-tune this model: the folder "
+                 "of a run or a recording, or a recorded model's name."),
+    click.option("--tokenizer", type=ModelPlace(), help="A tokenizer's file, or a model that "
+                 "has one.  [default: one is learned from the text]"),
+    click.option("--tag", help="A short name, for lists and plots."),
+    click.option("--note", help="A sentence to remember it by."),
+    click.option("--no-smoke", is_flag=True, help="Do not try first whether all works."),
+    click.option("--dry-run", is_flag=True, help="Say what it would take, and train nothing."),
+)
 
-    Ctrl-C finishes the step, saves, and stops; `feste resume FOLDER` goes on, and the
-    result is the same as without the stop.
+def _settings(
+    name: str | None, heads: int | None, model: "LanguageModel | None", given: dict[str, Any],
+) -> Settings:
+    "The preset's settings, with what somebody gave. Raises `click.UsageError`."
+    shape = _given(given, CHOICES) | ({"n_head": heads} if heads else {})
+    if model is None:
+        return recipe(name := name or "tiny", model=replace(preset(name), **shape),
+                      **_given(given, RULES))
+    if name or shape or given["tokenizer"]:
+        raise click.UsageError("--from brings a model and its tokenizer: leave out --preset, "
+                               "--heads, --tied, --positions and --tokenizer")
+    known = next((n for n, cfg in PRESETS.items() if cfg == model.cfg), "tiny")
+    return recipe(known, model=model.cfg, **_given(given, RULES))
+
+# %% ../nbs/92_cli.ipynb #d1bc3d72
+@main.command("train", epilog=_examples(
+    "feste train my-run", "feste train --preset small --tag first --text my-text.txt",
+    "feste train mine --from tiny --text my-text.txt --steps 200 --lr 3e-4",
+    "feste train --preset gpt2 --dry-run"))
+@click.argument("folder", metavar="[RUN]", type=Place(), required=False)
+@_with(_OPTIONS)
+@_with(_START)
+def _train(
+    folder: Path | None, name: str | None, heads: int | None, text: Path | None,
+    origin: Path | None, **given: Any,
+) -> None:
+    """Train a new model into the folder RUN.
+
+    Without RUN, one is made among the runs that `feste runs` lists. The defaults are those
+    of the preset tiny; another preset brings its own. Ctrl-C finishes the step, saves, and
+    stops; `feste resume RUN` goes on, and the result is the same as without the stop.
     """
     from feste import data, runs
-    shape = replace(preset(name), n_head=heads or preset(name).H, **_given(given, CHOICES))
-    chosen = Settings(shape, **_given(given, RULES))
-    with runs.create_run(folder, chosen, data.load(text), announce=_announce) as run: _go(run)
+    model = _model(origin, None) if origin else None
+    settings = _settings(name, heads, model, given)
+    tok = _tokenizer_of(given["tokenizer"]) if given["tokenizer"] else None
+    corpus, tag = data.load(text), given["tag"]
+    start = runs.Start(tag, given["note"], model, not given["no_smoke"], _announce)
+    if given["dry_run"]: return _try(settings, corpus, tok, start)
+    with runs.create_run(folder or runs.new_folder(tag), settings, corpus, tok, start) as run:
+        _tell(run)
+        _go(run)
 
 # %% ../nbs/92_cli.ipynb #0ab3c42b
 def _announce(settings: Settings) -> None:
-    "Say what a new run will take, once its folder and its text have been looked at."
+    "Say why nothing happens for a while, once folder and text have been looked at."
     engine = twins.fast("engine") if settings.backend == "engine" else None
-    if engine is None: return
-    parts = engine.plan(settings.model, settings.threads or engine.physical_cores(),
-                        settings.checkpointing, exact=settings.exact)
-    click.echo(f"memory for the model: {sum(parts.values()) / 1e6:,.0f} MB, of it "
-               f"activations {parts['activations'] / 1e6:,.0f} MB", err=True)
-    if not engine.compiled_before():
+    if engine and not engine.compiled_before():
         click.echo("compiling the engine; this once, it takes up to a minute", err=True)
+
+def _tell(run: "Run") -> None:
+    "Say what the rest of a run will take."
+    from feste.runs import estimate
+    e, left = estimate(run), run.settings.steps - run.step
+    click.echo(f"{e.parameters:,} parameters, {_size(e.memory)} of memory; {left:,} steps of "
+               f"{_duration(e.step)}, {_duration(e.seconds)} in all", err=True)
+
+def _duration(seconds: float) -> str: # such as 3.2 hours
+    "A time in a unit that suits it."
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        if seconds >= 2 * size or (size == 1 and seconds >= 0.5):
+            return f"{seconds / size:.{int(seconds < 20 * size)}f} {unit}"
+    return f"{1e3 * seconds:.{int(seconds < 0.02)}f} ms"
+
+def _try(settings: Settings, corpus: "Corpus", tok: "Tokenizer | None", start: "Start") -> None:
+    "Make the run in a folder that goes away again, so that all is looked at."
+    from feste import runs
+    with tempfile.TemporaryDirectory() as aside:
+        with runs.create_run(Path(aside) / "run", settings, corpus, tok,
+                             start._replace(smoke=False)) as run: _tell(run)
+    _say("nothing was trained: leave out --dry-run to train it")
 
 # %% ../nbs/92_cli.ipynb #166b720f
 def _go(run: "Run") -> None:
@@ -469,21 +529,38 @@ def _go(run: "Run") -> None:
     measured = (r for r in reversed(read_metrics(run.folder))
                 if None not in (r.get("val_loss"), r.get("val_bits_per_byte")))
     last = next(measured, None)
+    if run.training.early:
+        _say(f"stopped early, after step {run.step} of {run.settings.steps}: the validation "
+             "loss got no better")
     result = "the run is finished" if last is None else (
         f"validation loss {last['val_loss']:.3f} nats per token, "
         f"{last['val_bits_per_byte']:.3f} bits per byte")
     _say(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #36e5ca7e
-@main.command("resume")
-@click.argument("folder", type=RunPlace())
-def _resume(folder: Path) -> None:
+_CHANGEABLE = ("steps", "threads", "backend", "log_every", "eval_every", "eval_tokens",
+               "sample_every", "checkpoint_every", "patience")
+
+@main.command("resume", epilog=_examples(
+    "feste resume my-run", "feste resume my-run --steps 4000",
+    "feste resume my-run --step 500     # again from an earlier checkpoint"))
+@click.argument("folder", metavar="RUN", type=RunPlace())
+@click.option("--step", type=click.IntRange(0), help="Go back to the checkpoint of this step; "
+              "what came later is moved aside, into RUN/before.")
+@click.option("--text", type=Place(), help="Where the run's text is now, if it was moved.")
+@_with([_setting_option(name, None, RULES[name][1]) for name in _CHANGEABLE])
+def _resume(folder: Path, step: int | None, text: Path | None, **given: Any) -> None:
     """Go on with a run after a stop.
 
-    The run in FOLDER goes on from its newest checkpoint, on the same text.
+    RUN goes on from its newest checkpoint, on the same text; what is changed is recorded.
+    Options that are left out stay as they were.
     """
-    from feste import runs
-    with runs.resume_run(folder) as run: _go(run)
+    from feste import data, runs
+    corpus, changes = data.load(text) if text else None, _given(given, _CHANGEABLE)
+    with runs.resume_run(folder, corpus, changes or None, step) as run:
+        if not run.done:
+            click.echo(f"going on after step {run.step:,} of {run.settings.steps:,}", err=True)
+        _go(run)
 
 # %% ../nbs/92_cli.ipynb #661c7a2a
 _SAMPLING = (
@@ -669,24 +746,50 @@ def _table(lines: Sequence[Sequence[str]], left: int = 3) -> None:
         click.echo("  ".join(cells).rstrip())
 
 # %% ../nbs/92_cli.ipynb #b47f4183
-@main.command("presets")
-def _presets() -> None:
+@main.command("presets", epilog=_examples(
+    "feste presets", "feste presets --measure tiny small"))
+@click.argument("names", metavar="[NAME]...", nargs=-1, type=click.Choice(list(PRESETS)))
+@click.option("--measure", is_flag=True, help="Train each for a moment, for its tokens a "
+              "second on this machine; large ones take a minute.")
+def _presets(names: tuple[str, ...], measure: bool) -> None:
     "List the models' sizes, and what each needs."
-    lines = [("preset", "parameters", "memory", "steps", "batch", "context", "lr")]
-    for name, cfg in PRESETS.items():
-        s = Settings(cfg)
-        lines.append((name, f"{n_params(cfg):,}", _size(_memory(s)), f"{s.steps:,}",
-                      str(s.batch), str(cfg.T), f"{s.lr:g}"))
+    header = ["preset", "parameters", "memory", "context", "steps", "batch", "lr"]
+    lines = [header + ["tokens/s"] * measure]
+    for name in names or PRESETS:
+        s = recipe(name)
+        lines.append([name, f"{n_params(s.model):,}", _size(_memory(s)), f"{s.model.T:,}",
+                      f"{s.steps:,}", str(s.batch), f"{s.lr:g}",
+                      *([_rate(s)] if measure else [])])
     _table(lines, left=1)
 
+# %% ../nbs/92_cli.ipynb #d1c49cff
 def _memory(s: Settings) -> int: # bytes
-    "What training will hold, before any of it is allocated."
-    engine = twins.fast("engine") if s.backend == "engine" else None
+    "What training will hold, before any of it is allocated; and a checkpoint on its way."
+    engine, checkpoint = twins.fast("engine"), 12 * n_params(s.model)
     if engine is None:
         from feste.ledger import kept_numbers
-        return 4 * (4 * n_params(s.model) + kept_numbers(s.model, None, s.checkpointing))
-    threads = s.threads or engine.physical_cores()
-    return sum(engine.plan(s.model, threads, s.checkpointing, exact=s.exact).values())
+        return checkpoint + 4 * (4 * n_params(s.model) + kept_numbers(s.model))
+    plan = engine.plan(s.model, s.threads or engine.physical_cores())
+    return checkpoint + sum(plan.values())
+
+def _rate(s: Settings) -> str: # tokens a second
+    "How fast a model trains here: a window for each thread, without the update."
+    import numpy as np
+    from feste.model import init
+    from feste.runs import make_backend
+    try: backend = make_backend(s)
+    except MemoryError: return "too large"
+    X = np.zeros((getattr(backend, "threads", 1), s.model.T), np.int64)
+    flat = init(s.model, 0)
+    grad, seconds = np.zeros_like(flat), math.inf
+    try:
+        if s.model.C <= 256: backend.loss_and_grads(flat, grad, X, X)      # compile, warm up
+        for _ in range(1 + 2 * (s.model.C <= 256)):
+            started = time.perf_counter()
+            backend.loss_and_grads(flat, grad, X, X)
+            seconds = min(seconds, time.perf_counter() - started)
+    finally: backend.close()
+    return f"{X.size / seconds:,.0f}"
 
 def _size(n: float) -> str: # such as 12 MB
     return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"

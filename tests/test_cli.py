@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, run
 
-from feste import files
+from feste import files, records
 from feste.cli import main, visible
 
 ON_WINDOWS = sys.platform == "win32"
@@ -170,7 +170,7 @@ def test_texts(folder, text, words):
     ("sample run --out none/x", "none is no folder: make it"),
     ("sample run --out empty", "empty is a folder: give a file's name"),
     ("runs none", "is no folder"), ("runs file", "is no folder"), ("runs . x", "unexpected"),
-    ("presets x", "unexpected"),
+    ("presets x", "'x' is not one of 'tiny'"),
 ])
 def test_lines_of_the_other_commands(folder, line, words):
     if ON_WINDOWS and "/dev/" in line: pytest.skip("no such devices")
@@ -283,6 +283,172 @@ def test_presets_are_listed():
     assert lines[1].split()[1] == "169,728"
 
 
+def test_presets_and_a_dry_run_agree(inside):
+    _, line = invoke("presets", "tiny").output.splitlines()
+    assert f"; {line.split()[5]} steps" in (done := invoke(
+        "train", "--dry-run", "--text", "text.txt")).stderr
+    assert f"{' '.join(line.split()[2:4])} of memory" in done.stderr
+    header, line = invoke("presets", "tiny", "--measure").output.splitlines()
+    assert header.endswith("tokens/s") and int(line.split()[-1].replace(",", "")) > 1000
+
+
+def invoke(*line: str, code: int = 0):
+    done = CliRunner().invoke(main, [*map(str, line)])
+    assert done.exit_code == code, done.output
+    return done
+
+
+SHORT = ("--backend", "numpy", "--text", "text.txt", "--log-every", "1", "--eval-tokens", "64")
+
+
+@pytest.fixture
+def inside(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    before = set(Path().iterdir())
+    yield folder
+    for path in set(Path().iterdir()) - before:
+        if path.is_dir(): shutil.rmtree(path)
+        else: path.unlink()
+
+
+def test_a_run_without_a_folder(inside, tmp_path, monkeypatch):
+    "It is made where `feste runs` looks, named by its tag, and says what it will take."
+    monkeypatch.setenv("FESTE_HOME", str(tmp_path))
+    done = invoke("train", "--tag", "first", "--note", "é: a trial", "--steps", "2", *SHORT)
+    assert "169,728 parameters, " in done.stderr and " of memory; 2 steps of " in done.stderr
+    made, = (tmp_path / "runs").iterdir()
+    assert "first" in made.name and f"feste sample {made}" in done.stdout
+    about, = json.loads(invoke("runs", "--json").output)
+    assert (about["tag"], about["state"], about["step"]) == ("first", "finished", 2)
+    assert records.read_run(made)["note"] == "é: a trial"
+    shown = invoke("runs").output
+    assert "first" in shown and "finished" in shown and "2/2" in shown
+
+
+def test_a_dry_run_leaves_nothing(inside):
+    before = set(inside.rglob("*"))
+    done = invoke("train", "dry", "--dry-run", "--steps", "1000", *SHORT)
+    assert "1,000 steps of " in done.stderr and " in all" in done.stderr
+    assert done.stdout.startswith("nothing was trained") and set(inside.rglob("*")) == before
+
+
+def test_a_preset_brings_its_recipe(inside):
+    "And only what somebody gave differs from it."
+    from dataclasses import asdict
+
+    from feste import training
+    invoke("train", "made", "--preset", "cyclops", "--steps", "1", "--dropout", "0", *SHORT)
+    written = records.read_run("made")["settings"]
+    given = dict(steps=1, dropout=0.0, backend="numpy", log_every=1, eval_tokens=64)
+    expected = asdict(training.recipe("cyclops", **given))
+    assert {k: v for k, v in written.items() if k != "threads"} == {
+        k: v for k, v in expected.items() if k != "threads"}
+    assert written["lr"] == training.RECIPES["cyclops"]["lr"] != training.Settings(
+        training.preset("tiny")).lr
+
+
+def test_it_stops_early_when_asked(inside):
+    done = invoke("train", "early", "--steps", "50", "--eval-every", "1", "--patience", "2",
+                  "--lr", "1e-30", *SHORT)
+    assert "stopped early, after step " in done.stdout
+    assert json.loads(invoke("runs", "early", "--json").output)[0]["state"] == "finished"
+
+
+def test_fine_tuning(inside):
+    done = invoke("train", "tuned", "--from", "tiny", "--steps", "1", "--lr", "1e-9", *SHORT)
+    assert "bits per byte" in done.stdout
+    origin = records.read_run("tuned")["origin"]
+    assert origin["name"] and len(origin["sha256"]) == 64
+    tiny = records.recording("tiny")
+    assert Path("tuned/tokenizer.json").read_bytes() == (tiny / "tokenizer.json").read_bytes()
+    from feste.generation import load
+    assert abs(load("tuned").flat - load("tiny").flat).max() < 1e-6, "it starts elsewhere"
+
+
+def test_a_tokenizer_of_ones_own(inside):
+    invoke("tokenizer", "train", "text.txt", "--vocab", "300", "--out", "own.json")
+    invoke("train", "own", "--tokenizer", "own.json", "--steps", "1", *SHORT)
+    show = lambda of: invoke("tokenizer", "show", of).output.splitlines()
+    ours, its = show("own.json"), show("own")
+    assert ours[:2] == its[:2] and records.read_run("own")["tokenizer_sha256"] in its[1]
+
+
+def test_a_run_is_prolonged_and_goes_back(inside):
+    invoke("train", "long", "--steps", "2", "--checkpoint-every", "1", "--keep", "5", *SHORT)
+    once = Path("long/metrics.csv").read_text()
+    done = invoke("resume", "long", "--steps", "4")
+    assert "going on after step 2 of 4" in done.stderr
+    change, = records.read_run("long")["history"]
+    assert change["changed"] == {"steps": [2, 4]} and change["step"] == 2
+    assert records.read_metrics("long")[-1]["step"] == 4
+    done = invoke("resume", "long", "--step", "1", "--steps", "3")
+    assert "going on after step 1 of 3" in done.stderr and list(Path("long/before").iterdir())
+    assert records.read_metrics("long")[-1]["step"] == 3
+    assert once
+
+
+def test_a_text_that_was_moved(inside, tmp_path):
+    shutil.copy("text.txt", "moved.txt")
+    run_ = [x if x != "text.txt" else "moved.txt" for x in SHORT]
+    invoke("train", "other", "--steps", "1", *run_)
+    shutil.move("moved.txt", to := tmp_path / "moved.txt")
+    assert "moved.txt" in invoke("resume", "other", "--steps", "2", code=1).output
+    assert "bits per byte" in invoke("resume", "other", "--steps", "2", "--text", to).output
+
+
+@pytest.mark.parametrize(("line", "words"), [
+    ("train new --from tiny --preset small", "--from brings a model and its tokenizer"),
+    ("train new --from tiny --heads 2", "--from brings"),
+    ("train new --from tiny --tied", "--from brings"),
+    ("train new --from tiny --tokenizer tiny", "--from brings"),
+    ("train new --from none", "no recorded model 'none'"),
+    ("train new --from full", "holds no trained model"),
+    ("train new --tokenizer none", "no recorded model 'none'"),
+    ("train new --tokenizer full", "lacks tokenizer.json"),
+    ("train new --tokenizer text.txt", "no byte-level BPE"),
+    ("train new --keep 0", "range"), ("train new --patience 0", "range"),
+    ("train new --ema 1", "range"), ("train new --order up", "not one of 'epochs'"),
+    ("train new --schedule sine", "not one of 'cosine'"),
+    ("train new --accumulate 9", "accumulate is 9 and batch 8"),
+    ("train run --dry-run --preset none", "not one of"),
+    ("resume run --step 7", "7"), ("resume run --steps 0", "range"), ("resume run --step -1",
+                                                                      "range"),
+    ("resume run --step x", "not a valid"), ("resume run --threads 0", "range"),
+    ("resume run --text none", "none"), ("resume run --text binary.txt", "UTF-8"),
+    ("resume run --lr 1", "No such option"), ("resume run --backend torch", "not one of"),
+])
+def test_lines_of_training_and_plots(folder, line, words):
+    if line.startswith("train"): line += " --text text.txt --steps 1 --backend numpy"
+    assert words in said(folder, *line.split())
+
+
+@pytest.mark.skipif(ON_WINDOWS, reason="terminals")
+def test_progress_is_a_bar_on_a_terminal_and_lines_in_a_log(inside):
+    import fcntl
+    import pty
+    import struct
+    import termios
+    line = [*FESTE, "train", "--steps", "60", *SHORT]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"}
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    child = subprocess.Popen([*line[:4], "seen", *line[4:]], stdout=theirs, stderr=theirs,
+                             stdin=theirs, env=env)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError), os.fdopen(ours, "rb", 0) as terminal:
+        while part := terminal.read(1 << 16): seen += part
+    assert child.wait(60) == 0
+    bar = seen.decode().replace("\n", "\r").split("\r")
+    assert any("60/60" in line for line in bar) and any("tokens/s" in line for line in bar), bar
+    assert any("/60" in line and "loss" in line and "<" in line for line in bar), bar
+    logged = run(*line[:4], "logged", *line[4:], PYTHONPATH=str(ROOT), cwd=inside)
+    assert logged.returncode == 0 and "\r" not in logged.stderr and "\x1b" not in logged.stderr
+    lines = logged.stderr.splitlines()
+    assert any("loss" in x and "tokens/s" in x for x in lines), logged.stderr
+    assert "bits per byte" in logged.stdout
+
+
 @pytest.mark.parametrize("path", [[], *([name] for name in main.commands),
                                   *(["tokenizer", x] for x in ("train", "encode", "decode"))])
 def test_help(path):
@@ -364,7 +530,7 @@ def test_a_shell_understands_what_it_is_told(folder, tmp_path, shell):
     assert run("bash", "--norc", "-c", ask, cwd=folder, **env).stdout == "tiny\n"
 
 
-@pytest.mark.parametrize("line", ["", "nope", "train", "sample", "record run", "doctor x",
+@pytest.mark.parametrize("line", ["", "nope", "sample", "record run", "doctor x",
                                   "record run file", "record run full", "record run run",
                                   "record run full --replace", "record run run --replace"])
 def test_other_lines(folder, line):
