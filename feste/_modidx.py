@@ -669,6 +669,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                             'feste.runs._check_target': ('runs.html#_check_target', 'feste/runs.py'),
                             'feste.runs._checkpoint_job': ('runs.html#_checkpoint_job', 'feste/runs.py'),
                             'feste.runs._clear_away': ('runs.html#_clear_away', 'feste/runs.py'),
+                            'feste.runs._close': ('runs.html#_close', 'feste/runs.py'),
                             'feste.runs._command': ('runs.html#_command', 'feste/runs.py'),
                             'feste.runs._copy': ('runs.html#_copy', 'feste/runs.py'),
                             'feste.runs._copy_measured': ('runs.html#_copy_measured', 'feste/runs.py'),

@@ -144,15 +144,19 @@ class Run:
 
     def close(self) -> None:
         "Give the folder and the backend's threads back; the model stays. Not while it trains."
-        if self.busy:
-            raise ValueError(f"the run in {self.folder} is training: stop it first")
-        self.closed = True
-        try:
-            with _explain_resume(self): self.writer.wait()
-        finally: self._owner.close()
+        _close(self, self._owner)
 
     def __enter__(self) -> "Run": return self
     def __exit__(self, *_: object) -> None: self.close()
+
+# %% ../nbs/44_runs.ipynb #898e4e4f
+def _close(run: Run, owner: contextlib.ExitStack) -> None:
+    "See `Run.close`. What is being saved is saved first."
+    if run.busy: raise ValueError(f"the run in {run.folder} is training: stop it first")
+    run.closed = True
+    try:
+        with _explain_resume(run): run.writer.wait()
+    finally: owner.close()
 
 # %% ../nbs/44_runs.ipynb #0f5dc696
 def _on_row(run: Run, sinks: list[Sink], row: Row) -> None:
