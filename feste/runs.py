@@ -98,8 +98,7 @@ class Run:
         self.busy, self.closed = False, False   # in `train`; after it
         self.table = ""                 # a hash of the metrics written so far
         self.last: float | None = None  # and their last step, if it was written by this object
-        self.writer = Writer()          # saves in the background
-        self.identity = ""              # what its checkpoints know it by
+        self.writer, self.identity = Writer(), ""   # saves; what its checkpoints know it by
         self._owner = owner or contextlib.ExitStack()
         self._owner.callback(training.backend.close)
 
