@@ -484,8 +484,6 @@ def create_run(
         tok = start.model.tokenizer if start.model else _tokenizer(settings, corpus, tok)
         its = _make_training(settings, corpus, tok, start.announce)
         run = Run(folder, its, owner, check_mine)
-        if start.model: _take_over(its, start.model)
-        if start.smoke: smoke_test(its, corpus)
         _write_start(run, corpus, start)
         undo.pop_all()                              # it did not fail
     return run
@@ -534,8 +532,10 @@ def _make_training(
 _START = ("tokenizer.json", "metrics.csv", "config.json", "events.jsonl", "run.json")
 
 def _write_start(run: Run, corpus: data.Corpus, start: Start) -> None:
-    "The files of a new run; with the last one it is a run."
+    "Take over a model, try what can fail, and write the files; with the last one it is a run."
     tok, folder = run.training.tokenizer, run.folder
+    if start.model: _take_over(run.training, start.model)
+    if start.smoke: smoke_test(run.training, corpus)
     tokenizer.save(tok, folder / "tokenizer.json")
     write_metrics(folder, [], (*training.COLUMNS, *_WHOLE))
     files.write_json(folder / "config.json", gpt2_config(run.settings.model))
