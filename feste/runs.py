@@ -471,7 +471,6 @@ def create_run(
     folder = as_path(folder)
     start = Start() if start is None else start
     _check_start(start, settings)
-    check_type("settings", settings, Settings, "Settings, such as Settings(preset('tiny'))")
     check_type("corpus", corpus, data.Corpus, "what feste.data.load returns")
     if not (folder / files.LOCK).exists(): _check_free(folder)
     with contextlib.ExitStack() as undo:            # what happens if it fails, the last first
@@ -635,10 +634,11 @@ def _time_tokens(t: Training) -> float: # seconds a token, in evaluation
     n = training.evaluate(t.backend, t.flat, t.tokenizer, t.ids["val"], few).tokens
     return (time.perf_counter() - began) / n
 
-# %% ../nbs/44_runs.ipynb #04930439
+# %% ../nbs/44_runs.ipynb #8f9f086b
 CHANGEABLE = ("steps", "threads", "backend", "log_every", "eval_every", "eval_tokens",
               "sample_every", "checkpoint_every", "keep", "patience")
 
+# %% ../nbs/44_runs.ipynb #04930439
 def resume_run(
     folder: str | Path,
     corpus: data.Corpus | None = None,  # None: the text that the run was trained on
