@@ -518,7 +518,8 @@ def _go(run: "Run") -> None:
     "Train with a bar, and say what came out, or how to go on."
     from feste.records import read_metrics
     again = f"Go on with: feste resume {run.folder}"
-    try: run.train()
+    from feste.watch import Alerts
+    try: run.train([Alerts()])
     except KeyboardInterrupt:
         _say(f"\nstopped at once; the last checkpoint is kept. {again}")
         sys.exit(130)
@@ -526,15 +527,14 @@ def _go(run: "Run") -> None:
         _say(f"\nstopped after step {run.step} of {run.settings.steps}; "
              f"nothing is lost. {again}")
         sys.exit(130)
-    measured = (r for r in reversed(read_metrics(run.folder))
-                if None not in (r.get("val_loss"), r.get("val_bits_per_byte")))
-    last = next(measured, None)
+    *_, last = None, *(r for r in read_metrics(run.folder)
+                       if r.get("whole_val_loss") and r.get("whole_val_bits_per_byte"))
     if run.training.early:
         _say(f"stopped early, after step {run.step} of {run.settings.steps}: the validation "
              "loss got no better")
     result = "the run is finished" if last is None else (
-        f"validation loss {last['val_loss']:.3f} nats per token, "
-        f"{last['val_bits_per_byte']:.3f} bits per byte")
+        f"loss over all validation text {last['whole_val_loss']:.3f} nats per token, "
+        f"{last['whole_val_bits_per_byte']:.3f} bits per byte")
     _say(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #36e5ca7e
@@ -651,52 +651,6 @@ def _model(folder: Path, which: str | int | None) -> "LanguageModel":
     return LanguageModel(flat, cfg, tok, provenance)
 
 # %% ../nbs/92_cli.ipynb #c4e54df7
-_DEPTH = 4          # folders in folders, in which runs are looked for
-_MOST_RUNS = 10_000
-
-def _find_runs(home: Path) -> list[Path]:
-    "The runs in a folder and in those inside it; what is in a run is not looked at."
-    found = list[Path]()
-    for path, inside, names in os.walk(home):
-        its = Path(path)
-        is_run = "run.json" in names or "checkpoints" in inside
-        if is_run: found.append(its)
-        deep = len(its.parts) - len(home.parts) >= _DEPTH
-        inside[:] = [] if is_run or deep else sorted(n for n in inside if n[0] != ".")
-        if len(found) >= _MOST_RUNS: break
-    return found
-
-def _summary(folder: Path) -> dict[str, Any]:
-    "What is to be said of a run, for `feste runs`. A damaged one has a problem."
-    about: dict[str, Any] = dict(path=str(folder), tag=None, state="damaged", step=None,
-        steps=None, loss=None, bits_per_byte=None, tokens_per_s=None, started=None, alerts=0,
-        problem=None)
-    try:
-        run = records.read_run(folder)
-        about |= dict(tag=run["tag"], steps=run["settings"].get("steps"),
-                      started=run.get("started"))
-        about |= _measured(records.read_metrics(folder))
-        events = records.read_events(folder)
-        about |= dict(alerts=sum(e["event"] == "alert" for e in events),
-                      state=records.state_of(folder))
-    except (OSError, ValueError) as e: about["problem"] = in_one_line(e)
-    return about
-
-# %% ../nbs/92_cli.ipynb #7a52fd57
-def _measured(rows: list[records.Row]) -> dict[str, Any]:
-    "The last of each measurement that the rows have."
-    def last(*names: str) -> float | None:
-        known = (r[name] for r in reversed(rows) for name in names if r.get(name) is not None)
-        return next(known, None)
-    return dict(step=int(last("step") or 0), loss=last("val_loss"),
-                bits_per_byte=last("val_bits_per_byte"), tokens_per_s=last("tokens_per_s"))
-
-def _newest_first(about: dict[str, Any]) -> tuple[bool, float]:
-    "A key by which to sort runs; those without a time come last."
-    try: at = time.mktime(time.strptime(about["started"][:19], "%Y-%m-%dT%H:%M:%S"))
-    except (TypeError, ValueError, OverflowError): return True, 0.0
-    return False, -at
-
 def _finite(about: dict[str, Any]) -> dict[str, Any]:
     "The same without NaN and infinities, which JSON does not know."
     return {k: None if isinstance(x, float) and not math.isfinite(x) else x
@@ -715,7 +669,8 @@ def _runs(folder: Path | None, as_json: bool) -> None:
     home = folder or files.home() / "runs"
     if folder and not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: give one that holds runs")
-    every = sorted(map(_summary, _find_runs(home)), key=_newest_first)
+    from feste import watch
+    every = [*map(watch.summary, watch.find_runs(home))]
     if as_json: return click.echo(json.dumps([*map(_finite, every)], indent=1))
     if not every: return _say(f"no runs in {home}: train one with `feste train`")
     _table([_HEADER, *map(_line, every)])
@@ -728,10 +683,10 @@ _HEADER = ("run", "tag", "state", "step", "loss", "bits/byte", "tokens/s", "aler
 def _line(about: dict[str, Any]) -> tuple[str, ...]:
     "A run's cells, under `_HEADER`."
     number = lambda x, form: "" if x is None else format(x, form)
-    step = number(about["step"], "") + (f"/{about['steps']}" if about["steps"] else "")
+    step = number(about["step"], ".0f") + (f"/{about['steps']}" if about["steps"] else "")
     path = os.path.relpath(about["path"])
     return (about["path"] if path.startswith("..") else path, about["tag"] or "",
-            about["state"], step,
+            about["state"] or "damaged", step,
             number(about["loss"], ".3f"), number(about["bits_per_byte"], ".3f"),
             number(about["tokens_per_s"], ",.0f"), str(about["alerts"] or ""),
             str(about["started"] or "")[:16].replace("T", " "))
@@ -794,18 +749,74 @@ def _rate(s: Settings) -> str: # tokens a second
 def _size(n: float) -> str: # such as 12 MB
     return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"
 
+# %% ../nbs/92_cli.ipynb #1cec79fe
+@main.command("plot", epilog=_examples(
+    "feste plot my-run", "feste plot run-a run-b --by seconds --out both.png"))
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True, type=ModelPlace())
+@click.option("--what", default="val_loss", help="A column of metrics.csv.")
+@click.option("--by", type=click.Choice(["step", "tokens", "seconds"]), default="step",
+              help="What the horizontal axis is.")
+@click.option("--out", type=Place(), help="A .svg or .png file.  [default: plot.svg here]",
+              show_default=False)
+@_force
+def _plot(folders: tuple[Path, ...], what: str, by: str, out: Path | None, force: bool) -> None:
+    "Draw the curves of one run, or of several in one figure."
+    from feste.plots import compare_matplotlib
+    out = out or Path("plot.svg")
+    if out.suffix not in (".svg", ".png"):
+        raise ValueError(f"{out} is neither a .svg nor a .png file: give such a name")
+    _check_free(out, force)
+    runs = [_folder_of(f) for f in folders]
+    known = {name for run in runs for row in records.read_metrics(run) for name in row}
+    if what not in known:
+        raise ValueError(f"no run has measured {shown(what)}: choose from "
+                         f"{', '.join(sorted(known))}")
+    fig = compare_matplotlib(runs, what, by)
+    _keep_earlier(out)
+    with files.whole(out) as aside: fig.savefig(aside, format=out.suffix[1:], dpi=150)
+    _say(f"drawn in {out}")
+
+# %% ../nbs/92_cli.ipynb #b22d021a
+@main.command("profile", epilog=_examples(
+    "feste profile my-run", "feste profile --preset medium --seconds 10"))
+@click.argument("folder", metavar="[RUN]", type=RunPlace(), required=False)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="tiny",
+              help="The model's size, without RUN.")
+@click.option("--seconds", type=click.FloatRange(0, 3600), default=2.0,
+              help="How long to measure.")
+def _profile(folder: Path | None, preset: str, seconds: float) -> None:
+    "Show where the time of a training step goes, with the settings of RUN or of a preset."
+    from feste import watch
+    p = watch.profile(_folder_of(folder) if folder else recipe(preset), seconds)
+    lines = [("part", "ms a step", "share")]
+    lines += [(name, f"{ms:.3f}", f"{share:.1%}") for name, ms, share in p.rows()]
+    _table(lines, left=1)
+    _say(f"with {p.where}; a whole step, measured as one: {p.whole:.3f} ms")
+
+# %% ../nbs/92_cli.ipynb #2061033e
+@main.command("tensorboard", epilog=_examples(
+    "feste tensorboard my-run", "tensorboard --logdir my-run/tensorboard"))
+@click.argument("folder", metavar="RUN", type=ModelPlace())
+@click.option("--out", type=Place(), help="Where to write.  [default: RUN/tensorboard]",
+              show_default=False)
+def _tensorboard(folder: Path, out: Path | None) -> None:
+    "Write a run's measurements and samples as TensorBoard's files."
+    from feste import watch
+    _say(f"written to {watch.tensorboard(_folder_of(folder), out)}")
+
 # %% ../nbs/92_cli.ipynb #e3f24c55
 @main.command("record")
 @click.argument("run", type=Place())
 @click.argument("to", type=Place())
 @click.option("--replace", is_flag=True, help="TO may be an earlier recording.")
-def _record(run: Path, to: Path, replace: bool) -> None:
+@click.option("--checkpoint", default="last", help="best, last, or a checkpoint's step.")
+def _record(run: Path, to: Path, replace: bool, checkpoint: str) -> None:
     """Copy a run without its optimizer.
 
     TO is a new or empty folder.
     """
     from feste import runs
-    _say(f"recorded in {runs.record(run, to, replace)}")
+    _say(f"recorded in {runs.record(run, to, replace, _checkpoint(checkpoint))}")
 
 @main.command("doctor")
 def _doctor() -> None:

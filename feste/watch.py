@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -33,11 +33,12 @@ from .generation import LanguageModel
 from .model import SequenceDropout, block_fwd, cross_entropy_fwd, embedding_fwd
 from .model import layer_norm_fwd, views
 from .optim import add_exactly
-from .plots import Shown, stack_figure
 from .records import Row, read_events, read_metrics, read_run, read_series
 from .tokenizer import Tokenizer
 from .training import Reference, Settings, Training
 from .weights import save_weights
+
+if TYPE_CHECKING: from feste.plots import Shown
 
 # %% ../nbs/48_watching.ipynb #5957091e
 class Alert(NamedTuple):
@@ -486,8 +487,9 @@ def _time_between(t: Training, s: Settings) -> dict[str, float]: # part -> ms a 
     return {name: 1e3 * laps[name] / n for name, n in every.items()}
 
 # %% ../nbs/48_watching.ipynb #9a68c518
-def profile_figure(p: Profile, caption: str = "") -> Shown:
+def profile_figure(p: Profile, caption: str = "") -> "Shown":
     "A profile as bars: data, forward, head and loss, backward, update, and what is between."
+    from feste.plots import stack_figure        # which takes a moment to import
     bars: dict[str, dict[str, float]] = {}
     for name, ms in {**p.parts, **p.between}.items():
         group = name.split()[-1] if name.endswith(("forward", "backward")) else name

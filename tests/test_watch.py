@@ -73,7 +73,8 @@ def test_repeated_failures_are_an_alert(tmp_path, capsys):
     assert (alert.step, alert.kind) == (10, "failures")
     with runs.resume_run(its.folder) as again: again.train([watch.Alerts()], None, False)
     assert capsys.readouterr().err.count("alert at step 10: the run failed") == 1
-    said = [e for e in records.read_events(its.folder) if e["event"] == "alert"]
+    said = [e for e in records.read_events(its.folder)
+            if e["event"] == "alert" and "failed" in e["message"]]   # a busy machine: others
     assert [(e["step"], e["message"]) for e in said] == [(alert.step, alert.message)]
 
 
