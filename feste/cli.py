@@ -760,17 +760,21 @@ def _size(n: float) -> str: # such as 12 MB
               show_default=False)
 @_force
 def _plot(folders: tuple[Path, ...], what: str, by: str, out: Path | None, force: bool) -> None:
-    "Draw the curves of one run, or of several in one figure."
-    from feste.plots import compare_matplotlib
+    """Draw the curves of one run, or of several in one figure.
+
+    No window opens: the figure is written into a file.
+    """
     out = out or Path("plot.svg")
     if out.suffix not in (".svg", ".png"):
-        raise ValueError(f"{out} is neither a .svg nor a .png file: give such a name")
+        raise click.UsageError(f"{out.name}: the name must end in .svg or .png")
     _check_free(out, force)
     runs = [_folder_of(f) for f in folders]
-    known = {name for run in runs for row in records.read_metrics(run) for name in row}
+    known = {name for run in runs for row in records.read_metrics(run)
+             for name, x in row.items() if x is not None} - {"step"}
     if what not in known:
-        raise ValueError(f"no run has measured {shown(what)}: choose from "
-                         f"{', '.join(sorted(known))}")
+        raise click.UsageError(f"no run has measured {shown(what)}: choose from "
+                               f"{', '.join(sorted(known)) or 'nothing yet'}")
+    from feste.plots import compare_matplotlib
     fig = compare_matplotlib(runs, what, by)
     _keep_earlier(out)
     with files.whole(out) as aside: fig.savefig(aside, format=out.suffix[1:], dpi=150)
@@ -779,15 +783,19 @@ def _plot(folders: tuple[Path, ...], what: str, by: str, out: Path | None, force
 # %% ../nbs/92_cli.ipynb #b22d021a
 @main.command("profile", epilog=_examples(
     "feste profile my-run", "feste profile --preset medium --seconds 10"))
-@click.argument("folder", metavar="[RUN]", type=RunPlace(), required=False)
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="tiny",
-              help="The model's size, without RUN.")
+@click.argument("folder", metavar="[RUN]", type=ModelPlace(), required=False)
+@click.option("--preset", metavar="NAME", type=click.Choice(list(PRESETS)),
+              help="Its settings, without RUN; see `feste presets`.  [default: tiny]")
 @click.option("--seconds", type=click.FloatRange(0, 3600), default=2.0,
               help="How long to measure.")
-def _profile(folder: Path | None, preset: str, seconds: float) -> None:
-    "Show where the time of a training step goes, with the settings of RUN or of a preset."
+def _profile(folder: Path | None, preset: str | None, seconds: float) -> None:
+    """Show where a step's time goes.
+
+    The steps are taken on made-up text, with the settings of RUN, or of a preset.
+    """
+    if folder and preset: raise click.UsageError("there are RUN and --preset: give one of them")
     from feste import watch
-    p = watch.profile(_folder_of(folder) if folder else recipe(preset), seconds)
+    p = watch.profile(_folder_of(folder) if folder else recipe(preset or "tiny"), seconds)
     lines = [("part", "ms a step", "share")]
     lines += [(name, f"{ms:.3f}", f"{share:.1%}") for name, ms, share in p.rows()]
     _table(lines, left=1)
@@ -800,9 +808,11 @@ def _profile(folder: Path | None, preset: str, seconds: float) -> None:
 @click.option("--out", type=Place(), help="Where to write.  [default: RUN/tensorboard]",
               show_default=False)
 def _tensorboard(folder: Path, out: Path | None) -> None:
-    "Write a run's measurements and samples as TensorBoard's files."
+    "Write a run's metrics for TensorBoard."
     from feste import watch
-    _say(f"written to {watch.tensorboard(_folder_of(folder), out)}")
+    try: where = watch.tensorboard(_folder_of(folder), out)
+    except watch.MissingLibrary as e: raise click.ClickException(str(e)) from None
+    _say(f"written to {where}")
 
 # %% ../nbs/92_cli.ipynb #e3f24c55
 @main.command("record")

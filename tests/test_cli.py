@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import ROOT, run
 
-from feste import files, records
+from feste import files, records, runs
 from feste.cli import main, visible
 
 ON_WINDOWS = sys.platform == "win32"
@@ -415,11 +415,64 @@ def test_a_text_that_was_moved(inside, tmp_path):
                                                                       "range"),
     ("resume run --step x", "not a valid"), ("resume run --threads 0", "range"),
     ("resume run --text none", "none"), ("resume run --text binary.txt", "UTF-8"),
+    ("plot run --what nonsense --out x.svg", "no run has measured 'nonsense': choose from"),
+    ("plot run --by hours --out x.svg", "not one of"), ("plot", "Missing argument"),
+    ("plot run --out x.gif", "must end in .svg or .png"), ("plot run --out none/x.svg", "none"),
+    ("plot none --out x.svg", "no recorded model"), ("plot full --out x.svg", "metrics.csv"),
+    ("plot run --out text.txt", "must end in"),
+    ("profile run --preset tiny", "give one of them"),
+    ("profile none", "no recorded model"), ("profile full", "holds no run"),
+    ("profile --preset none", "not one of"), ("profile run --seconds nan", "seconds is nan"),
+    ("profile run --seconds -1", "range"), ("tensorboard none", "no recorded model"),
+    ("record run to --checkpoint new", "give best, last, or a step"),
+    ("record run to --checkpoint 7", "has no checkpoint 7"),
+    ("tensorboard", "Missing argument"), ("tensorboard full --out x", "metrics.csv"),
     ("resume run --lr 1", "No such option"), ("resume run --backend torch", "not one of"),
 ])
 def test_lines_of_training_and_plots(folder, line, words):
     if line.startswith("train"): line += " --text text.txt --steps 1 --backend numpy"
     assert words in said(folder, *line.split())
+
+
+def test_plots(inside, tmp_path):
+    assert invoke("plot", "run").output == "drawn in plot.svg\n"
+    assert "<svg" in Path("plot.svg").read_text()
+    assert "plot.svg is there already" in said(inside, "plot", "run")
+    out = tmp_path / "both.png"
+    invoke("plot", "run", "tiny", "--by", "tokens", "--what", "train_loss", "--out", out)
+    assert (first := out.read_bytes()).startswith(b"\x89PNG")
+    assert "--force" in said(inside, "plot", "run", "--out", str(out))
+    invoke("plot", "tiny", "--out", out, "--force")
+    assert (tmp_path / "both.png.before").read_bytes() == first
+
+
+def test_a_step_is_taken_apart(inside):
+    before = set(inside.rglob("*"))
+    for line in (("run",), ("--preset", "tiny")):
+        header, *parts, whole = invoke("profile", *line, "--seconds", "0.1").output.splitlines()
+        assert header.split() == ["part", "ms", "a", "step", "share"]
+        shares = [float(part.split()[-1].rstrip("%")) for part in parts]
+        assert len(parts) > 5 and 99 < sum(shares) < 101
+        assert whole.startswith("with the ") and whole.endswith(" ms")
+    assert "reference" in invoke("profile", "run", "--seconds", "0").output
+    assert set(inside.rglob("*")) == before
+
+
+def test_event_files(inside, tmp_path, monkeypatch):
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "tensorboardX", None)
+        assert "pip install tensorboardX" in said(inside, "tensorboard", "run", "--out", "x")
+    pytest.importorskip("tensorboardX")
+    invoke("tensorboard", "run", "--out", tmp_path)
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+def test_alerts_are_counted(inside):
+    invoke("train", "warned", "--steps", "1", *SHORT)
+    runs.write_event("warned", "alert", 1, "a loss that jumps")
+    assert json.loads(invoke("runs", "warned", "--json").output)[0]["alerts"] == 1
+    header, line = invoke("runs", "warned").output.splitlines()
+    assert line[header.index("alerts"):][:6].strip() == "1"
 
 
 @pytest.mark.skipif(ON_WINDOWS, reason="terminals")
