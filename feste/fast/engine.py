@@ -7,7 +7,7 @@ __all__ = ['compiled', 'f32', 'u32', 'u64', 'ZERO', 'ONE', 'Block', 'BLAS_THREAD
            'attention_bwd', 'Work', 'work_shapes', 'make_work', 'Shape', 'shape_of', 'vector', 'matrix', 'vector_in',
            'matrix_in', 'block_of', 'block_fwd', 'block_bwd', 'embedding_fwd', 'embedding_bwd', 'head', 'sequence',
            'add_into', 'gather', 'from_fixed', 'squares', 'update_range', 'NotEnoughMemory', 'plan', 'Workers',
-           'BlasThreads', 'Engine', 'Part', 'compiled_before']
+           'BlasThreads', 'Engine', 'Part', 'compiled_before', 'time_layers']
 
 # %% ../../nbs/65_engine.ipynb #9f1994ac
 __doc__ = """The engine: the model of `feste.model` and `feste.backprop`, compiled.
@@ -19,7 +19,7 @@ in exact mode, any number does.
 `Engine` is a backend for `feste.training`; what compiled code could not use, it refuses with
 a `ValueError`.
 """
-import contextlib, itertools, math, os, threading
+import contextlib, itertools, math, os, threading, time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -823,3 +823,100 @@ def _update(
 def compiled_before() -> bool:
     "Whether the engine's machine code is on disk; if not, the first step compiles."
     return any(cache_folder(PACKAGE).glob("*/engine.sequence*.nbi"))
+
+# %% ../../nbs/65_engine.ipynb #fd28dc8b
+class _Laps(dict[str, float]):
+    "Seconds by name; each lap ends now, and began where the last one ended."
+    def start(self) -> None: self.now = time.perf_counter()
+
+    def end(self, name: str) -> None:
+        last, self.now = self.now, time.perf_counter()
+        self[name] = self.get(name, 0.0) + self.now - last
+
+def _timed_sequence(
+    buffers: tuple[np.ndarray, np.ndarray],     # parameters; gradients, added to
+    w: Work, ids: np.ndarray, targets: np.ndarray,
+    s: Shape, drop: DropKey, scale: np.float32, laps: _Laps,
+) -> float: # the mean loss
+    "`sequence` with the backward pass, function by function."
+    P, G = buffers
+    L, blocks = s.L, [(block_of(P, s, i), block_of(G, s, i)) for i in range(s.L)]
+    norm = [vector(a, o, s.C) for a in (P, G) for o in (s.ln_f_w, s.ln_f_b)]
+    last, first_drop = (w.x[L], w.mean[2 * L], w.rstd[2 * L]), of_site(drop, 0)
+    laps.start()
+    embedding_fwd(P, ids, s, first_drop, w.x[0])
+    laps.end("embedding forward")
+    for i, (p, _) in enumerate(blocks):
+        block_fwd(p, w, i, 0 if s.checkpointing else i, s.H, drop)
+        laps.end(f"h.{i} forward")
+    layer_norm_fwd(last[0], *norm[:2], w.ln_f, *last[1:])
+    laps.end("ln_f forward")
+    loss = head(P, G, w, targets, s, scale, True) / ids.size
+    laps.end("head and loss")
+    w.dx[:] = ZERO
+    layer_norm_bwd(w.d, last[0], norm[0], *last[1:], w.dx, *norm[2:])
+    laps.end("ln_f backward")
+    for i, (p, g) in reversed([*enumerate(blocks)]):
+        k = 0 if s.checkpointing else i
+        if s.checkpointing and i < L - 1: block_fwd(p, w, i, k, s.H, drop)
+        block_bwd(p, g, w, i, k, s.H, drop)
+        laps.end(f"h.{i} backward")
+    embedding_bwd(G, ids, s, first_drop, w.dx)
+    laps.end("embedding backward")
+    return loss
+
+# %% ../../nbs/65_engine.ipynb #a791ab06
+def time_layers(
+    engine: Engine, flat: np.ndarray, grad: np.ndarray, X: np.ndarray, Y: np.ndarray,
+    dropout: float = 0.0,
+) -> tuple[float, dict[str, float]]: # mean loss; part -> seconds, in the order of a step
+    """What `loss_and_grads` does for a batch, function by function, with the time of each.
+
+    Adds to grad, to rounding, what `loss_and_grads` adds. Raises what it raises.
+    """
+    with _in_use(engine):
+        X, Y = _pairs(X, Y, engine.cfg)
+        _check_buffers(engine, X, Y, flat=flat, grad=grad)
+        part = _part(dropout, (0, 0), 0, len(X), len(X))
+        return _time_layers(engine, _written(flat), grad, X, Y, part)
+
+def _time_layers(
+    engine: Engine, flat: np.ndarray, grad: np.ndarray, X: np.ndarray, Y: np.ndarray,
+    part: Part,
+) -> tuple[float, dict[str, float]]:
+    "See `time_layers`."
+    B, workers, whole, losses = len(X), min(engine.threads, len(X)), _Laps(), np.zeros(len(X))
+    whole.start()
+    others = (engine.sums if engine.exact else engine.others)[:workers - 1]
+    sums, own = [grad, *others], engine.others if engine.exact else [grad, *others]
+    for a in (*others, *(own if engine.exact else ())): a[:] = 0
+    whole.end("sums of threads")
+    laps = [_Laps() for _ in range(workers)]
+    scale, limit = f32(1 / X.size), FIXED_LIMIT / part.total
+    def share(t: int, work: Work) -> None:
+        for b in range(B * t // workers, B * (t + 1) // workers):
+            losses[b] = _timed_sequence((flat, own[t]), work, X[b], Y[b], engine.shape,
+                                        of_sequence(part.drop, b), scale, laps[t])
+            if engine.exact:
+                gather(own[t], sums[t], limit)
+                laps[t].end("sums of threads")
+    with _products(engine, workers) as work: engine.workers.run(
+        lambda t: share(t, work[t]), workers)
+    whole.end("all")
+    slowest = max(laps, key=lambda lap: sum(lap.values()))
+    waited = max(0.0, whole.pop("all") - sum(slowest.values()))
+    for other in others: add_into(grad, other)
+    whole.end("sums of threads")
+    summed = whole["sums of threads"] + slowest.pop("sums of threads", 0.0)
+    return float(losses.mean()), {**slowest, "threads waiting": waited,
+                                  "sums of threads": summed}
+
+@contextlib.contextmanager
+def _products(engine: Engine, workers: int) -> Iterator[list[Work]]: # each thread's arrays
+    "Products by BLAS or by our own tile, as a step of so many workers has them."
+    large = 8 * engine.cfg.T * engine.cfg.C**2 >= BLAS_THREADS_MIN_FLOP and not engine.exact
+    spare = engine.threads // workers if large else 1
+    if not engine.by_blas and spare == 1: yield engine.work
+    else:
+        with BLAS_THREADS.limit(spare):
+            yield [w._replace(scratch=w.scratch[:0]) for w in engine.work]
