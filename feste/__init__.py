@@ -13,6 +13,7 @@ Each module comes from one chapter of the course:
 - `training`: batches, the step, the loop; the reference backend
 - `generation`: from logits to text, and `LanguageModel`
 - `runs`: a run is a folder that can be stopped, resumed and recorded
+- `watch`: alerts, a table of runs, where a step's time goes, TensorBoard
 - `fast`: the compiled twins, optional: `jit`, `machine`, `matmul`, `kernels`, `engine`
   and `tokenizer`; `twins` finds them
 - `plots`, `drawings`, `widgets`, `cli`: figures, schematics, widgets for notebooks, the
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         tokenizer,
         training,
         twins,
+        watch,
         weights,
         widgets,
     )
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     __all__ = [
         "backprop", "checks", "cli", "data", "drawings", "fast", "files", "generation",
         "ledger", "load", "model", "optim", "plots", "random", "records", "runs",
-        "tensors", "tokenizer", "training", "twins", "weights", "widgets",
+        "tensors", "tokenizer", "training", "twins", "watch", "weights", "widgets",
     ]
 else:                   # a module is imported when it is first asked for
     import lazy_loader
@@ -70,4 +72,4 @@ else:                   # a module is imported when it is first asked for
     __getattr__, __dir__, __all__ = lazy_loader.attach(
         __name__, submod_attrs={"generation": ["load"]}, submodules=(
             "backprop checks cli data drawings fast files generation ledger model optim plots random "
-            "records runs tensors tokenizer training twins weights widgets").split())
+            "records runs tensors tokenizer training twins watch weights widgets").split())

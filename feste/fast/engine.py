@@ -824,7 +824,7 @@ def compiled_before() -> bool:
     "Whether the engine's machine code is on disk; if not, the first step compiles."
     return any(cache_folder(PACKAGE).glob("*/engine.sequence*.nbi"))
 
-# %% ../../nbs/65_engine.ipynb #fd28dc8b
+# %% ../../nbs/65_engine.ipynb #a2da27a4
 class _Laps(dict[str, float]):
     "Seconds by name; each lap ends now, and began where the last one ended."
     def start(self) -> None: self.now = time.perf_counter()
@@ -865,7 +865,7 @@ def _timed_sequence(
     laps.end("embedding backward")
     return loss
 
-# %% ../../nbs/65_engine.ipynb #a791ab06
+# %% ../../nbs/65_engine.ipynb #9ec70083
 def time_layers(
     engine: Engine, flat: np.ndarray, grad: np.ndarray, X: np.ndarray, Y: np.ndarray,
     dropout: float = 0.0,
