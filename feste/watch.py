@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['QUIET_ROWS', 'RATE_ROWS', 'SUSTAINED_ROWS', 'SLOW_SHARE', 'LOW_MB', 'LOW_SHARE', 'SHRINKING_ROWS', 'SHRINKING_SHARE',
-           'BEFORE_ROWS', 'SPIKE_SPREADS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM', 'STALL_PART',
-           'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS', 'MOST_ROUNDS',
-           'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile', 'profile_figure',
-           'tensorboard', 'MissingLibrary', 'TensorBoard']
+           'BEFORE_ROWS', 'NOISE_ROWS', 'SPIKE_ERRORS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM',
+           'STALL_PART', 'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS',
+           'MOST_ROUNDS', 'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile',
+           'profile_figure', 'tensorboard', 'MissingLibrary', 'TensorBoard']
 
 # %% ../nbs/48_watching.ipynb #873f6026
 __doc__ = """Runs watched: alerts, a table of runs, where a step's time goes, TensorBoard.
@@ -28,7 +28,7 @@ from tqdm import tqdm
 from . import random, records, runs, training, twins
 from .backprop import block_bwd, cross_entropy_bwd, embedding_bwd, layer_norm_bwd
 from .checks import number, several, shown, whole_number
-from .files import as_path, make_folder, read_text, remove
+from .files import as_path, because, make_folder, read_text, remove
 from .generation import LanguageModel
 from .model import SequenceDropout, block_fwd, cross_entropy_fwd, embedding_fwd
 from .model import layer_norm_fwd, views
@@ -129,8 +129,9 @@ def _noise(values: Sequence[float]) -> float:
 
 # %% ../nbs/48_watching.ipynb #c206c632
 BEFORE_ROWS = 10        # rows that a spike is compared with
-SPIKE_SPREADS = 6.0     # a loss is a spike if it is so many spreads above their median,
-SPIKE_SHARE = 0.1       # and by so much of it
+NOISE_ROWS = 50         # rows whose noise is taken
+SPIKE_ERRORS = 6.0      # a loss is a spike if it is so many standard deviations above,
+SPIKE_SHARE = 0.1       # and so much of the level
 EXPLOSION = 5.0         # times their median: a gradient's norm that explodes
 
 def _spike(h: _History) -> str | None:
@@ -138,8 +139,8 @@ def _spike(h: _History) -> str | None:
     *before, now = h.values["train_loss"][-BEFORE_ROWS - 1:]
     if len(before) < BEFORE_ROWS: return None
     level = statistics.median(before)
-    spread = 1.4826 * statistics.median(abs(x - level) for x in before)
-    if not now > level + max(SPIKE_SPREADS * spread, SPIKE_SHARE * level): return None
+    noise = _noise(h.values["train_loss"][-NOISE_ROWS - 1:-1])
+    if not now > level + max(SPIKE_ERRORS * noise, SPIKE_SHARE * level): return None
     return (f"the training loss jumped from {level:.2f} to {now:.2f}: if it stays there, go "
             "back to an earlier checkpoint, or start again with a smaller lr")
 
@@ -208,7 +209,10 @@ def alerts(
     steps: int | None = None,           # of the whole run; None: as the folder says
     total_mb: float | None = None,      # the machine's memory; None: not known
 ) -> list[Alert]: # by ascending step
-    "What has gone wrong in a run, each thing once. Of rows without `steps`, the last one ends."
+    """What has gone wrong in a run, each thing once.
+
+    Rows alone are taken for a whole run, unless `steps` says how many it will have.
+    """
     rows, events, planned = _read(run)
     if steps is not None: planned = whole_number("steps", steps, 1)
     if total_mb is not None: number("total_mb", total_mb, 0)
@@ -259,10 +263,10 @@ class Alerts:
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 def summary(folder: str | Path) -> dict[str, Any]:
-    """A run in short: path, tag, state, step, steps, loss, bits_per_byte, tokens_per_s,
-    started, alerts (how many), problem.
+    """A run in short, for a table of runs: a dictionary, None for what is not known.
 
-    What is not known is None. Damage is no error: it is the problem.
+    path, tag, state, step, steps, loss, bits_per_byte, tokens_per_s, started, alerts (how
+    many), problem. Damage is no error: it is the problem.
     """
     path = as_path(folder)
     found: dict[str, Any] = dict.fromkeys(
@@ -270,8 +274,13 @@ def summary(folder: str | Path) -> dict[str, Any]:
     found |= {"path": str(path), "alerts": 0, "problem": None}
     for part in (_made_from, _progress, _state, _how_many_alerts):
         try: found |= part(path)
-        except _DAMAGE as e: found["problem"] = found["problem"] or str(e) or repr(e)
+        except _DAMAGE as e: found["problem"] = found["problem"] or _words(e)
     return found
+
+def _words(e: Exception) -> str:
+    "What is wrong with a run; the system's errors in our words."
+    if isinstance(e, OSError) and e.filename: return f"{e.filename}: {because(e)}"
+    return str(e) or type(e).__name__
 
 # %% ../nbs/48_watching.ipynb #0d468ce0
 def _made_from(path: Path) -> dict[str, Any]:

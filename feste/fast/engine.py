@@ -843,7 +843,7 @@ def _timed_sequence(
     L, blocks = s.L, [(block_of(P, s, i), block_of(G, s, i)) for i in range(s.L)]
     norm = [vector(a, o, s.C) for a in (P, G) for o in (s.ln_f_w, s.ln_f_b)]
     last, first_drop = (w.x[L], w.mean[2 * L], w.rstd[2 * L]), of_site(drop, 0)
-    laps.start()
+    laps.end("preparing")       # Python's own work, which a step does not have
     embedding_fwd(P, ids, s, first_drop, w.x[0])
     laps.end("embedding forward")
     for i, (p, _) in enumerate(blocks):
@@ -894,6 +894,7 @@ def _time_layers(
     laps = [_Laps() for _ in range(workers)]
     scale, limit = f32(1 / X.size), FIXED_LIMIT / part.total
     def share(t: int, work: Work) -> None:
+        laps[t].start()
         for b in range(B * t // workers, B * (t + 1) // workers):
             losses[b] = _timed_sequence((flat, own[t]), work, X[b], Y[b], engine.shape,
                                         of_sequence(part.drop, b), scale, laps[t])
@@ -904,7 +905,8 @@ def _time_layers(
         lambda t: share(t, work[t]), workers)
     whole.end("all")
     slowest = max(laps, key=lambda lap: sum(lap.values()))
-    waited = max(0.0, whole.pop("all") - sum(slowest.values()))
+    waited = max(0.0, whole.pop("all") - sum(slowest.values())) * (workers > 1)
+    del slowest["preparing"]
     for other in others: add_into(grad, other)
     whole.end("sums of threads")
     summed = whole["sums of threads"] + slowest.pop("sums of threads", 0.0)
