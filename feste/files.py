@@ -16,7 +16,7 @@ import contextlib, errno, glob, hashlib, importlib.resources, json, os, re, repr
 import shutil, time, warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import platformdirs
 
@@ -229,13 +229,17 @@ def add_lines(path: str | Path, values: Iterable[dict[str, Any]]) -> None:
     text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
     try:
         with open(path, "ab+") as f:
-            if end := f.seek(0, os.SEEK_END):
-                f.seek(start := max(0, end - LONGEST_LINE))
-                last = f.read()
-                if not last.endswith(b"\n"): f.truncate(start + last.rfind(b"\n") + 1)
+            if end := f.seek(0, os.SEEK_END): _cut_torn(f, end)
             f.write(text.encode())
     except OSError as e:
         raise NotSaved(f"{path} could not be written: {because(e, path.parent)}") from e
+
+def _cut_torn(f: BinaryIO, end: int) -> None:
+    "Cut off the last line of a file if it has no end."
+    f.seek(end - 1)
+    if f.read(1) == b"\n": return
+    f.seek(start := max(0, end - LONGEST_LINE))
+    f.truncate(start + f.read().rfind(b"\n") + 1)
 
 LONGEST_LINE = 1 << 20      # bytes
 

@@ -217,6 +217,13 @@ PRESETS = {
     "small":       _config(V=1024, C=128, L=3, H=1, T=128),
     "medium":      _config(V=1536, C=256, L=4, H=4, T=256),
     "pocket-bard": _config(V=8192, C=256, L=6, H=8, T=448),
+    "cyclops":     _config(V=8192, C=64, L=2, H=1, T=64),
+    "spider":      _config(V=8192, C=64, L=2, H=8, T=64),
+    "narrow":      _config(V=8192, C=128, L=6, H=1, T=1024),
+    "wide":        _config(V=8192, C=256, L=4, H=4, T=1024),
+    "long-context":  _config(V=8192, C=256, L=4, H=4, T=1024),
+    "short-context": _config(V=8192, C=256, L=4, H=4, T=128),
+    "tinystories": _config(V=8192, C=256, L=6, H=8, T=448),
     "gpt2-small":  _config(V=20534, C=768, L=12, H=12, T=1024),
     "gpt2":        _config(V=50257, C=768, L=12, H=12, T=1024, tied=True),
 }

@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['QUIET_ROWS', 'RATE_ROWS', 'SUSTAINED_ROWS', 'SLOW_SHARE', 'LOW_MB', 'LOW_SHARE', 'SHRINKING_ROWS', 'SHRINKING_SHARE',
-           'BEFORE_ROWS', 'NOISE_ROWS', 'SPIKE_ERRORS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM',
-           'STALL_PART', 'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS',
-           'MOST_ROUNDS', 'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile',
-           'profile_figure', 'tensorboard', 'MissingLibrary', 'TensorBoard']
+           'BEFORE_ROWS', 'SPIKE_SPREADS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM', 'STALL_PART',
+           'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS', 'MOST_ROUNDS',
+           'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile', 'profile_figure',
+           'tensorboard', 'MissingLibrary', 'TensorBoard']
 
 # %% ../nbs/48_watching.ipynb #873f6026
 __doc__ = """Runs watched: alerts, a table of runs, where a step's time goes, TensorBoard.
@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -33,11 +33,12 @@ from .generation import LanguageModel
 from .model import SequenceDropout, block_fwd, cross_entropy_fwd, embedding_fwd
 from .model import layer_norm_fwd, views
 from .optim import add_exactly
-from .plots import Shown, stack_figure
 from .records import Row, read_events, read_metrics, read_run, read_series
 from .tokenizer import Tokenizer
 from .training import Reference, Settings, Training
 from .weights import save_weights
+
+if TYPE_CHECKING: from feste.plots import Shown
 
 # %% ../nbs/48_watching.ipynb #5957091e
 class Alert(NamedTuple):
@@ -117,9 +118,10 @@ def _shrinking_memory(h: _History) -> str | None:
     third = SHRINKING_ROWS // 3
     a, b, c = (statistics.median(free[k:k + third]) for k in (0, third, 2 * third))
     fall = a - c
-    if fall < 6 * _noise(free) or min(a - b, b - c) < SHRINKING_SHARE * fall: return None
+    if fall <= 0 or fall < 6 * _noise(free): return None
+    if min(a - b, b - c) < SHRINKING_SHARE * fall: return None
     gone = at[-1] + c / fall * 2 / 3 * (at[-1] - at[0])
-    if fall <= 0 or gone >= h.steps: return None
+    if gone >= h.steps: return None
     return (f"free memory has shrunk from {a:,.0f} to {c:,.0f} MB since step {at[0]}, and will "
             f"be gone at step {gone:.0f}: look for the program that grows")
 
@@ -129,9 +131,8 @@ def _noise(values: Sequence[float]) -> float:
 
 # %% ../nbs/48_watching.ipynb #c206c632
 BEFORE_ROWS = 10        # rows that a spike is compared with
-NOISE_ROWS = 50         # rows whose noise is taken
-SPIKE_ERRORS = 6.0      # a loss is a spike if it is so many standard deviations above,
-SPIKE_SHARE = 0.1       # and so much of the level
+SPIKE_SPREADS = 6.0     # a loss is a spike if it is so many spreads above their median,
+SPIKE_SHARE = 0.1       # and by so much of it
 EXPLOSION = 5.0         # times their median: a gradient's norm that explodes
 
 def _spike(h: _History) -> str | None:
@@ -139,8 +140,8 @@ def _spike(h: _History) -> str | None:
     *before, now = h.values["train_loss"][-BEFORE_ROWS - 1:]
     if len(before) < BEFORE_ROWS: return None
     level = statistics.median(before)
-    noise = _noise(h.values["train_loss"][-NOISE_ROWS - 1:-1])
-    if not now > level + max(SPIKE_ERRORS * noise, SPIKE_SHARE * level): return None
+    spread = 1.4826 * statistics.median(abs(x - level) for x in before)
+    if not now > level + max(SPIKE_SPREADS * spread, SPIKE_SHARE * level): return None
     return (f"the training loss jumped from {level:.2f} to {now:.2f}: if it stays there, go "
             "back to an earlier checkpoint, or start again with a smaller lr")
 
@@ -471,7 +472,7 @@ def _time_between(t: Training, s: Settings) -> dict[str, float]: # part -> ms a 
     laps.end("evaluation")
     laps["evaluation"] *= s.eval_tokens / tokens
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as tmp:
-        row = training.measure(t, 1.0)
+        row = training.measure(t)
         runs.write_row(tmp, row)
         laps.now = time.perf_counter()
         runs.write_row(tmp, row | {"step": t.step + 1})
@@ -486,8 +487,9 @@ def _time_between(t: Training, s: Settings) -> dict[str, float]: # part -> ms a 
     return {name: 1e3 * laps[name] / n for name, n in every.items()}
 
 # %% ../nbs/48_watching.ipynb #9a68c518
-def profile_figure(p: Profile, caption: str = "") -> Shown:
+def profile_figure(p: Profile, caption: str = "") -> "Shown":
     "A profile as bars: data, forward, head and loss, backward, update, and what is between."
+    from feste.plots import stack_figure        # which takes a moment to import
     bars: dict[str, dict[str, float]] = {}
     for name, ms in {**p.parts, **p.between}.items():
         group = name.split()[-1] if name.endswith(("forward", "backward")) else name

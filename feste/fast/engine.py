@@ -880,6 +880,7 @@ def time_layers(
         part = _part(dropout, (0, 0), 0, len(X), len(X))
         return _time_layers(engine, _written(flat), grad, X, Y, part)
 
+# %% ../../nbs/65_engine.ipynb #c10ff6a1
 def _time_layers(
     engine: Engine, flat: np.ndarray, grad: np.ndarray, X: np.ndarray, Y: np.ndarray,
     part: Part,
@@ -913,6 +914,7 @@ def _time_layers(
     return float(losses.mean()), {**slowest, "threads waiting": waited,
                                   "sums of threads": summed}
 
+# %% ../../nbs/65_engine.ipynb #47eed1df
 @contextlib.contextmanager
 def _products(engine: Engine, workers: int) -> Iterator[list[Work]]: # each thread's arrays
     "Products by BLAS or by our own tile, as a step of so many workers has them."
