@@ -58,8 +58,8 @@ def test_pictures_have_words(server, page, name):
 
 
 @pytest.mark.parametrize("code", [
-    "x = 1", "def f(x):\n\n    return x     # a < b\n", "    # only\n\n\n", "s = \'\'\'a\n  b\'\'\'  # c\n",
-    "a\x0bb\u2028c\x85d\n"])
+    "x = 1", "def f(x):\n\n    return x     # a < b\n", "    # only\n\n\n",
+    "s = '''a\n  b'''  # c\n", "a\x0bb\u2028c\x85d\n"])
 def test_lines_of_code_keep_their_text(code):
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
@@ -97,9 +97,9 @@ def test_letters_of_figures_are_large_enough_on_a_phone(server, page, name):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(f"{server}/nbs/{name}.html")
     letters = """figures => figures.flatMap(svg => {      // a glyph's height is 100 units
-        const shrunk = svg.clientWidth / svg.viewBox.baseVal.width;
+        const unit = 100 * svg.clientWidth / svg.viewBox.baseVal.width;
         return [...svg.querySelectorAll("g[id^=text_] > g[transform*=scale]")].map(
-            g => 100 * shrunk * +/scale\\(([\\d.]+)/.exec(g.getAttribute("transform"))[1]); })"""
+            g => unit * +/scale\\(([\\d.]+)/.exec(g.getAttribute("transform"))[1]); })"""
     sizes = page.locator("figure.feste-figure svg").evaluate_all(letters)
     assert sizes and min(sizes) >= 11, min(sizes)
 

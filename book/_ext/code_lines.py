@@ -3,8 +3,8 @@
     <span class="ln" style="--in:8">        x = attention(x)</span>
 
 `--in` is the number of blanks that the line begins with; without it there are none. What does
-not fit is continued two columns further in (`feste.css`), and the gap before a comment, there to
-align it with others, becomes one blank. Text that is copied stays as it is.
+not fit is continued two columns further in (`feste.css`), and the gap before a comment, which
+aligns it with others, becomes one blank. Text that is copied stays as it is.
 """
 import html
 import re
@@ -30,7 +30,8 @@ def element(line: str) -> str:
 def by_line(highlighted: str) -> str:
     "Highlighted code with each line in an element. (Pygments closes its own at a line's end.)"
     def block(match: re.Match) -> str:
-        return match[1] + "".join(map(element, re.findall(r"[^\n]*\n|[^\n]+", match[2]))) + match[3]
+        lines = re.findall(r"[^\n]*\n|[^\n]+", match[2])
+        return match[1] + "".join(map(element, lines)) + match[3]
     return BLOCK.sub(block, highlighted)
 
 
