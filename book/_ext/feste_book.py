@@ -9,6 +9,7 @@ import json
 import re
 from pathlib import Path
 
+import code_lines
 import front_page
 import glossary_links
 
@@ -171,6 +172,7 @@ def on_page_context(app, pagename, templatename, context, doctree) -> None:
 def setup(app) -> dict:
     app.add_config_value("feste_fingerprint", fingerprint(ROOT), "")
     app.add_config_value("feste_looks", looks(ROOT), "html")
+    code_lines.setup(app)
     front_page.setup(app)
     glossary_links.setup(app)
     app.connect("source-read", on_source_read)
