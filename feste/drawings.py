@@ -93,18 +93,22 @@ class Drawing:
         self.width, self.height = _within("width", width), _within("height", height)
         self.parts: list[Part] = []
 
-    def box(self, x: float, y: float, w: float, h: float, text: str = "", kind: Kind = "op",
-            note: str = "", style: Style = "label") -> None:
-        "A rounded box with a text, and a note under it."
-        self.parts.append(_rect(x, y, w, h, text, kind, 'rx="4"'))
+    def box(self, x: float, y: float, w: float, h: float, text: str = "",
+            kind: Kind = "op") -> None:
+        "A rounded box with a text, as code if in backticks; a second line of it is a note."
+        words, _, note = is_text("text", text).partition("\n")
+        name = words.strip("`")
+        self.parts.append(_rect(x, y, w, h, name, kind, 'rx="4"'))
         box, shift = len(self.parts) - 1, 7.5 if note else 0
-        self.text(x + w / 2, y + h / 2 - shift, text, style, inside=box)
+        style: Style = "label" if words == name else "code"
+        self.text(x + w / 2, y + h / 2 - shift, name, style, inside=box)
         self.text(x + w / 2, y + h / 2 + shift, note, "note", inside=box)
 
     def cell(self, x: float, y: float, w: float, h: float, text: str = "",
-             heat: float | None = None, kind: Kind = "op") -> None:
-        "A cell of a table; `heat`, from 0 to 1, fills it."
-        self.parts.append(_rect(x, y, w, h, text, kind, _heat(heat)))
+             kind: Kind | float = "op") -> None:
+        "A cell of a table. A number instead of a kind, from 0 to 1, fills it as far."
+        look: Kind = kind if isinstance(kind, str) else "op"
+        self.parts.append(_rect(x, y, w, h, text, look, _heat(kind)))
         self.text(x + w / 2, y + h / 2, text, "code", inside=len(self.parts) - 1)
 
     def circle(self, x: float, y: float, r: float, text: str = "", kind: Kind = "op",
@@ -164,8 +168,8 @@ def _rect(x: float, y: float, w: float, h: float, text: str, kind: str, more: st
 def _looks(kind: str) -> str: # CSS classes
     return f"f f-{one_of('kind', kind, get_args(Kind))}"
 
-def _heat(heat: float | None) -> str: # an attribute
-    if heat is None: return ""
+def _heat(heat: Kind | float) -> str: # an attribute
+    if isinstance(heat, str): return ""
     return f'style="fill-opacity:{.44 * number("heat", heat, 0, 1, "[]"):.3f}"'
 
 # %% ../nbs/99_drawings.ipynb #47d2fe07
@@ -246,7 +250,7 @@ def _xy(p: Point) -> str: return f"{p[0]:.4g} {p[1]:.4g}"
 def flaws(
     d: Drawing,
 ) -> list[str]: # empty if the drawing is sound
-    "What overlaps, or leaves its box or the canvas, in words."
+    "What overlaps or touches, or leaves its box or the canvas, in words."
     rects = [(i, p) for i, p in enumerate(d.parts) if p.sort != "line"]
     canvas = (0.0, 0.0), (d.width, d.height)
     found = [f"{_named(p)} leaves the drawing" for p in d.parts
@@ -254,10 +258,21 @@ def flaws(
     found += [f"{_named(p)} leaves its box" for _, p in rects
               if p.inside >= 0 and not _holds(d.parts[p.inside].points, p.points)]
     found += [f"{_named(a)} and {_named(b)} overlap" for k, (i, a) in enumerate(rects)
-              for j, b in rects[k + 1:] if b.inside != i and _clash(a, b)]
-    return found + [f"a line crosses {_named(p)}" for line in d.parts if line.sort == "line"
+              for j, b in rects[k + 1:] if b.inside != i and _touch(a, b)]
+    lines = [p.points for p in d.parts if p.sort == "line"]
+    return found + [f"a line crosses {_named(p)}" for points in lines
                     for _, p in rects if p.kind != "frame"
-                    if any(_crosses(a, b, p) for a, b in zip(line.points, line.points[1:]))]
+                    if any(_crosses(a, b, _roomy(p)) for a, b in zip(points, points[1:]))]
+
+def _touch(a: Part, b: Part) -> bool:
+    "Whether two parts overlap, or a text comes close to a box."
+    return _clash(a, b) if a.sort == b.sort else _clash(_roomy(a), _roomy(b))
+
+def _roomy(p: Part) -> Part:
+    "A text with a little space on both sides, so that it touches nothing."
+    if p.sort != "text" or p.inside >= 0: return p
+    (left, top), (right, low) = p.points
+    return p._replace(points=((left - 2, top), (right + 2, low)))
 
 def _named(p: Part) -> str:
     return f"{p.sort} {p.name!r}" if p.name else f"a {p.sort} at {p.points[0]}"
@@ -305,11 +320,11 @@ def draw_model(
     d.box(4, 8, 58, 26, "text", "data")
     d.box(86, 8, 180, 26, "tokenizer", look("tokenizer"))
     d.box(86, 54, 180, 26, "token ids", look("ids", "data"))
-    d.box(86, 102, 180, 38, "embedding", look("embedding"), "of token and position, added")
+    d.box(86, 102, 180, 38, "embedding\nof token and position, added", look("embedding"))
     _model_block(d, look, 162, L, H)
     d.box(86, 328, 180, 26, "layer norm", look("norm"))
     d.box(86, 376, 180, 26, "output head: logits", look("head"))
-    d.box(86, 424, 180, 38, "softmax, cross-entropy", look("loss"), "target: the next token")
+    d.box(86, 424, 180, 38, "softmax, cross-entropy\ntarget: the next token", look("loss"))
     d.box(86, 484, 180, 26, "loss", look("loss", "data"))
     _model_flow(d, look, *sizes[:3])
     _model_sides(d, look)
@@ -364,7 +379,7 @@ def _model_flow(d: Drawing, look: _Look, V: int, T: int, C: int) -> None:
         stream = y in (140, 306)
         d.arrow((112, y), (112, y + h), kind=look("residual", "stream") if stream else "op")
         d.text(120, y + h / 2 - 1, shape, "code", "start")
-        if y > 100: d.arrow((256, y + h), (256, y), kind=look("gradients", "grad"))
+        if y > 100: d.arrow((260, y + h), (260, y), kind=look("gradients", "grad"))
     d.text(120, 472, "mean over T", "note", "start")
 
 # %% ../nbs/99_drawings.ipynb #70e7f543
@@ -379,7 +394,7 @@ def _model_sides(d: Drawing, look: _Look) -> None:
     d.line((270, 102), (276, 102), (276, 402), (270, 402))
     d.text(318, 102, "parameters", "note")
     d.arrow((288, 209), (276, 209), kind=look("optimizer"))
-    d.box(288, 190, 68, 38, "optimizer", look("optimizer"), "AdamW")
+    d.box(288, 190, 68, 38, "optimizer\nAdamW", look("optimizer"))
     d.arrow((322, 340), (322, 228), kind=back)
     d.box(288, 340, 68, 26, "gradients", back)
     d.arrow((276, 353), (288, 353), kind=back)
@@ -434,9 +449,9 @@ def _block_layer(d: Drawing, y: float, rows: Sequence[tuple[str, str, str, str]]
     "Half a block: the detour on the left, its twins on the right, caches between."
     for k, (name, note, cache, made) in enumerate(rows):
         at = y + 54 * k
-        d.box(34, at, 92, 34, name, note=note)
-        d.box(234, at, 92, 34, name, "grad", _GIVES.get(name, "adds dw, db"))
-        d.arrow((126, at + 22), (234, at + 22), kind="data")
+        d.box(34, at, 88, 34, f"{name}\n{note}")
+        d.box(238, at, 88, 34, f"{name}\n{_GIVES.get(name, 'adds dw, db')}", "grad")
+        d.arrow((122, at + 22), (238, at + 22), kind="data")
         d.text(180, at + 12, cache, "code")
         d.text(86, at + 44, made, "code", "start")
         if k: d.arrow((80, at - 20), (80, at))
@@ -700,7 +715,7 @@ def _heat_table(d: Drawing, x: float, y: float, title: str, table: np.ndarray,
         for j, v in enumerate(row):
             known = bool(np.isfinite(v))
             d.cell(x + 44 * j, y + 20 + 22 * i, 44, 22, _decimal(v),
-                   (v - low) / span if known else None, "op" if known else "dim")
+                   (v - low) / span if known else "dim")
 
 def _decimal(v: float) -> str:
     "A number in at most six characters."
@@ -789,7 +804,7 @@ def draw_loop(
             (4, 4, "data", "data", "X, Y: (B, T)"), (4, 88, "forward", "op", "every layer"),
             (236, 88, "loss", "data", "one number"), (4, 200, "update", "op", "AdamW"),
             (236, 200, "backward", "grad", "every twin")):
-        d.box(x, y, 120, 44, name, look(name, kind), note)
+        d.box(x, y, 120, 44, f"{name}\n{note}", look(name, kind))
     d.arrow((64, 48), (64, 88))
     d.text(72, 68, "a batch", "note", "start")
     d.arrow((124, 110), (236, 110))
@@ -913,19 +928,19 @@ def draw_chain(
     total = f"d{name} = {_sum(terms)}"
     words, middle = _chain_words(name, paths, terms, total), 38 * len(paths) - 8
     d = Drawing(360, 76 * len(paths) + 30, words, "Chain rule")
-    d.circle(27, middle, 23, name, "data", "code")
-    d.circle(336, middle, 20, "loss", "data")
+    d.circle(24, middle, 20, name, "data", "code")
+    d.circle(337, middle, 19, "loss", "data")
     for k, ((via, slope, gradient), term) in enumerate(zip(paths, terms)):
         y = 30 + 76 * k
-        d.box(168, y - 14, 48, 42, via, style="code")
-        d.arrow((50, middle), (60, middle), (60, y), (168, y))
-        d.arrow((216, y), (306, y), (306, middle), (316, middle))
-        d.arrow((168, y + 14), (68, y + 14), kind="grad")
-        d.arrow((300, y + 14), (216, y + 14), kind="grad")
+        d.box(176, y - 14, 42, 42, f"`{via}`")
+        d.arrow((44, middle), (54, middle), (54, y), (176, y))
+        d.arrow((218, y), (308, y), (308, middle), (318, middle))
+        d.arrow((176, y + 14), (64, y + 14), kind="grad")
+        d.arrow((302, y + 14), (218, y + 14), kind="grad")
         local, back = _figure(slope), _figure(gradient)
-        d.text(114, y - 10, _short(15, f"∂{via}/∂{name} = {local}", local), "code")
-        d.text(114, y + 26, _short(15, term, term.rpartition("= ")[2]), "code")
-        d.text(258, y + 26, _short(11, f"d{via} = {back}", back), "code")
+        d.text(115, y - 10, _short(15, f"∂{via}/∂{name} = {local}", local), "code")
+        d.text(115, y + 26, _short(15, term, term.rpartition("= ")[2]), "code")
+        d.text(261, y + 26, _short(11, f"d{via} = {back}", back), "code")
     d.text(8, 76 * len(paths) + 16, _short(48, total), "code", "start")
     return d
 

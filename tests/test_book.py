@@ -1,10 +1,15 @@
 """The rendered book, read in a real browser."""
+import html
 import json
 import re
+import sys
 
 import pytest
 import yaml
 from conftest import HTML, ROOT
+
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+import code_lines
 
 
 def toc() -> list[str]:
@@ -50,6 +55,53 @@ def test_pictures_have_words(server, page, name):
     assert page.locator("figure.feste-schematic svg > :is(desc, title)").count() >= drawings
     for img in page.locator("article img").all():
         assert (img.get_attribute("alt") or "").strip()
+
+
+@pytest.mark.parametrize("code", [
+    "x = 1", "def f(x):\n\n    return x     # a < b\n", "    # only\n\n\n",
+    "s = '''a\n  b'''  # c\n", "a\x0bb\u2028c\x85d\n"])
+def test_lines_of_code_keep_their_text(code):
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+    whole = highlight(code, PythonLexer(stripnl=False), HtmlFormatter())
+    lines = code_lines.by_line(whole)
+    text = lambda marked: html.unescape(re.sub("<[^>]*>", "", marked))
+    assert text(lines) == text(whole)
+    assert lines.count('class="ln"') == text(whole).count("\n") - 1     # one is after </pre>
+    for line in re.findall(r'<span class="ln".*?(?=<span class="ln"|</pre>)', lines, re.S):
+        assert line.count("<span") == line.count("</span>")     # each is whole by itself
+
+
+def test_code_and_figures_fit_a_phone(server, page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    for name in toc():
+        page.goto(f"{server}/{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    page.goto(f"{server}/nbs/30_architecture.html")
+    lefts = """pre => [...pre.querySelectorAll(".ln")].map(line => {
+        const range = document.createRange(); range.selectNodeContents(line);
+        const rows = [...range.getClientRects()].filter(r => r.width > 1);
+        const top = Math.min(...rows.map(r => r.top));
+        const at = keep => Math.min(...rows.filter(keep).map(r => r.left));
+        return [at(r => r.top < top + 5), at(r => r.top >= top + 5)]; })"""
+    pre = page.locator("pre", has_text="def _attention_branch(").first
+    assert pre.evaluate("pre => pre.scrollWidth <= pre.clientWidth")
+    wrapped = [(begin, rest) for begin, rest in pre.evaluate(lefts) if rest < 390]
+    assert wrapped and all(rest > begin + 8 for begin, rest in wrapped), wrapped
+
+
+@pytest.mark.parametrize("name", ["20_tensors", "30_architecture", "31_ledger", "40_backprop",
+                                  "43_generation"])
+def test_letters_of_figures_are_large_enough_on_a_phone(server, page, name):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{server}/nbs/{name}.html")
+    letters = """figures => figures.flatMap(svg => {      // a glyph's height is 100 units
+        const unit = 100 * svg.clientWidth / svg.viewBox.baseVal.width;
+        return [...svg.querySelectorAll("g[id^=text_] > g[transform*=scale]")].map(
+            g => unit * +/scale\\(([\\d.]+)/.exec(g.getAttribute("transform"))[1]); })"""
+    sizes = page.locator("figure.feste-figure svg").evaluate_all(letters)
+    assert sizes and min(sizes) >= 11, min(sizes)
 
 
 def test_every_number_in_prose_is_filled(server, page):

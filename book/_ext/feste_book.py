@@ -9,8 +9,11 @@ import json
 import re
 from pathlib import Path
 
+import code_lines
 import front_page
 import glossary_links
+
+from feste.widgets import joined
 
 DIRECTIVE = re.compile(r"^#\s*\|\s*(\S+)\s*(.*)$")
 TAGS = {
@@ -105,7 +108,7 @@ def fingerprint(root: Path) -> str:
 def looks(root: Path) -> str:
     "A hash of styles and scripts: when they change, pages are written again, nothing is run."
     folders = (root / "book" / "_static", root / "feste" / "static")
-    return digest(root, [f for folder in folders for f in sorted(folder.glob("*"))])
+    return digest(root, [f for folder in folders for f in sorted(folder.rglob("*"))])
 
 
 def on_source_read(app, docname: str, source: list[str]) -> None:
@@ -155,7 +158,7 @@ def on_builder_inited(app) -> None:
     out, static = Path(app.outdir) / "_static", ROOT / "feste" / "static"
     out.mkdir(parents=True, exist_ok=True)
     read = lambda kind: {f.stem: f.read_text("utf-8") for f in sorted(static.glob(kind))}
-    scripts = "".join(classic(name, module) for name, module in read("*.js").items())
+    scripts = "".join(classic(name, joined(name)) for name in read("*.js"))
     (out / "feste_widgets.js").write_text(HOST % scripts, encoding="utf-8")
     (out / "feste_widgets.css").write_text("".join(read("*.css").values()), encoding="utf-8")
 
@@ -169,6 +172,7 @@ def on_page_context(app, pagename, templatename, context, doctree) -> None:
 def setup(app) -> dict:
     app.add_config_value("feste_fingerprint", fingerprint(ROOT), "")
     app.add_config_value("feste_looks", looks(ROOT), "html")
+    code_lines.setup(app)
     front_page.setup(app)
     glossary_links.setup(app)
     app.connect("source-read", on_source_read)
