@@ -107,9 +107,8 @@ class Drawing:
     def cell(self, x: float, y: float, w: float, h: float, text: str = "",
              kind: Kind | float = "op") -> None:
         "A cell of a table. A number instead of a kind, from 0 to 1, fills it as far."
-        look: Kind = kind if isinstance(kind, str) else "op"
-        heat = None if isinstance(kind, str) else kind
-        self.parts.append(_rect(x, y, w, h, text, look, _heat(heat)))
+        look = kind if isinstance(kind, str) else "op"
+        self.parts.append(_rect(x, y, w, h, text, look, _heat(kind)))
         self.text(x + w / 2, y + h / 2, text, "code", inside=len(self.parts) - 1)
 
     def circle(self, x: float, y: float, r: float, text: str = "", kind: Kind = "op",
@@ -169,8 +168,8 @@ def _rect(x: float, y: float, w: float, h: float, text: str, kind: str, more: st
 def _looks(kind: str) -> str: # CSS classes
     return f"f f-{one_of('kind', kind, get_args(Kind))}"
 
-def _heat(heat: float | None) -> str: # an attribute
-    if heat is None: return ""
+def _heat(heat: float | str) -> str: # an attribute, empty for a kind
+    if isinstance(heat, str): return ""
     return f'style="fill-opacity:{.44 * number("heat", heat, 0, 1, "[]"):.3f}"'
 
 # %% ../nbs/99_drawings.ipynb #47d2fe07
