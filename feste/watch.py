@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['QUIET_ROWS', 'RATE_ROWS', 'SUSTAINED_ROWS', 'SLOW_SHARE', 'LOW_MB', 'LOW_SHARE', 'SHRINKING_ROWS', 'SHRINKING_SHARE',
-           'BEFORE_ROWS', 'SPIKE_SPREADS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM', 'STALL_PART',
-           'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS', 'MOST_ROUNDS',
-           'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile', 'profile_figure',
-           'tensorboard', 'MissingLibrary', 'TensorBoard']
+           'BEFORE_ROWS', 'NOISE_ROWS', 'SPIKE_ERRORS', 'SPIKE_SHARE', 'EXPLOSION', 'FAILURES', 'STALL_FROM',
+           'STALL_PART', 'STALL_ROWS', 'STALL_GAIN', 'STALL_ERRORS', 'ALERT_KINDS', 'DEEPEST_RUN', 'MADE_UP_TOKENS',
+           'MOST_ROUNDS', 'EVENT_FILES', 'Alert', 'alerts', 'Alerts', 'summary', 'find_runs', 'Profile', 'profile',
+           'profile_figure', 'tensorboard', 'MissingLibrary', 'TensorBoard']
 
 # %% ../nbs/48_watching.ipynb #873f6026
 __doc__ = """Runs watched: alerts, a table of runs, where a step's time goes, TensorBoard.
@@ -28,11 +28,11 @@ from tqdm import tqdm
 from . import random, records, runs, training, twins
 from .backprop import block_bwd, cross_entropy_bwd, embedding_bwd, layer_norm_bwd
 from .checks import number, several, shown, whole_number
-from .files import as_path, because, make_folder, read_text, remove
+from .files import add_lines, as_path, because, make_folder, read_text, remove
 from .generation import LanguageModel
 from .model import SequenceDropout, block_fwd, cross_entropy_fwd, embedding_fwd
 from .model import layer_norm_fwd, views
-from .optim import add_exactly
+from .optim import add_exactly, average
 from .records import Row, read_events, read_metrics, read_run, read_series
 from .tokenizer import Tokenizer
 from .training import Reference, Settings, Training
@@ -131,8 +131,9 @@ def _noise(values: Sequence[float]) -> float:
 
 # %% ../nbs/48_watching.ipynb #c206c632
 BEFORE_ROWS = 10        # rows that a spike is compared with
-SPIKE_SPREADS = 6.0     # a loss is a spike if it is so many spreads above their median,
-SPIKE_SHARE = 0.1       # and by so much of it
+NOISE_ROWS = 50         # rows whose noise is taken
+SPIKE_ERRORS = 6.0      # a loss is a spike if it is so many standard deviations above,
+SPIKE_SHARE = 0.1       # and so much of the level
 EXPLOSION = 5.0         # times their median: a gradient's norm that explodes
 
 def _spike(h: _History) -> str | None:
@@ -140,8 +141,8 @@ def _spike(h: _History) -> str | None:
     *before, now = h.values["train_loss"][-BEFORE_ROWS - 1:]
     if len(before) < BEFORE_ROWS: return None
     level = statistics.median(before)
-    spread = 1.4826 * statistics.median(abs(x - level) for x in before)
-    if not now > level + max(SPIKE_SPREADS * spread, SPIKE_SHARE * level): return None
+    noise = _noise(h.values["train_loss"][-NOISE_ROWS - 1:-1])
+    if not now > level + max(SPIKE_ERRORS * noise, SPIKE_SHARE * level): return None
     return (f"the training loss jumped from {level:.2f} to {now:.2f}: if it stays there, go "
             "back to an earlier checkpoint, or start again with a smaller lr")
 
@@ -405,20 +406,36 @@ def _backward(
 def _apart(t: Training) -> dict[str, float]: # part -> seconds
     "A training step, taken apart. It does change the parameters."
     s, laps = t.settings, _Laps()
-    key = random.key_of(s.seed, random.WINDOWS, t.step)
-    X, Y = training.draw_windows(t.ids["train"], s.batch, t.cfg.T, key)
+    X, Y = _windows(t)
     laps.end("data")
     t.grad[:] = 0
     laps.end("gradient to zero")
-    engine = None if isinstance(t.backend, Reference) else twins.fast("engine")
-    if engine is None: _time_reference(t, X, Y, laps)
-    else:
-        laps |= engine.time_layers(t.backend, t.flat, t.grad, X, Y, s.dropout)[1]
-        laps.now = time.perf_counter()
+    size = -(-s.batch // s.accumulate)      # sequences in a part of the batch
+    for a in range(0, s.batch, size): _time_layers(t, X[a:a + size], Y[a:a + size], laps)
     t.backend.update(t.flat, t.grad, t.m, t.v, t.step + 1, t.lr, s.weight_decay, s.beta1,
                      s.beta2, limit=s.clip)
     laps.end("update")
+    if t.mean is not None:
+        average(t.mean, t.flat, t.step, s.ema)
+        laps.end("average of weights")
     return laps
+
+def _windows(t: Training) -> tuple[np.ndarray, np.ndarray]: # (B, T) inputs and targets
+    "The windows of the next step."
+    s, ids = t.settings, t.ids["train"]
+    if s.order == "random":
+        key = random.key_of(s.seed, random.WINDOWS, t.step)
+        return training.draw_windows(ids, s.batch, t.cfg.T, key)
+    starts = training.epoch_starts(len(ids), s.batch, t.cfg.T, s.seed, t.step)
+    return training.take_windows(ids, starts, t.cfg.T)
+
+def _time_layers(t: Training, X: np.ndarray, Y: np.ndarray, laps: _Laps) -> None:
+    "Forward and backward for a part of the batch, by the backend that there is."
+    engine = None if isinstance(t.backend, Reference) else twins.fast("engine")
+    if engine is None: return _time_reference(t, X, Y, laps)
+    _, parts = engine.time_layers(t.backend, t.flat, t.grad, X, Y, t.settings.dropout)
+    for name, seconds in parts.items(): laps[name] = laps.get(name, 0.0) + seconds
+    laps.now = time.perf_counter()
 
 # %% ../nbs/48_watching.ipynb #685d2ca6
 MADE_UP_TOKENS = 1 << 17    # of made-up text
@@ -444,7 +461,7 @@ def _made_up_training(settings: Settings) -> Training:
     "A training on made-up text that goes on as long as it is asked to."
     n = max(MADE_UP_TOKENS, settings.batch * settings.model.T + 1)
     ids = np.random.default_rng(0).integers(0, min(256, settings.model.V), n, np.uint16)
-    endless = replace(settings, steps=10**6)
+    endless = replace(settings, steps=10**6, log_every=10**6, eval_every=10**6)
     return Training(endless, runs.make_backend(settings), Tokenizer([]),
                     {"train": ids, "val": ids})
 
@@ -468,23 +485,30 @@ def _time_between(t: Training, s: Settings) -> dict[str, float]: # part -> ms a 
     "Evaluation, logging, samples and checkpoints."
     tokens = min(s.eval_tokens, 4 * s.batch * t.cfg.T)
     laps = _Laps()
-    training.evaluate(t.backend, t.flat, t.tokenizer, t.ids["val"], tokens)
+    training.evaluate(t.backend, t.shown, t.tokenizer, t.ids["val"], tokens)
     laps.end("evaluation")
     laps["evaluation"] *= s.eval_tokens / tokens
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as tmp:
-        row = training.measure(t)
-        runs.write_row(tmp, row)
+        _log(t, Path(tmp), t.step)                      # the first one makes the files
         laps.now = time.perf_counter()
-        runs.write_row(tmp, row | {"step": t.step + 1})
+        _log(t, Path(tmp), t.step + 1)
         laps.end("logging")
-        if t.cfg.V >= 256: runs.recite(LanguageModel(t.flat, t.cfg, t.tokenizer))
+        if t.cfg.V >= 256: runs.recite(LanguageModel(t.shown, t.cfg, t.tokenizer))
         laps.end("samples")
+        save_weights(Path(tmp) / "best.safetensors", t.shown, t.cfg)
+        laps.end("best weights")
         save_weights(Path(tmp) / "weights.safetensors", t.flat, t.cfg,
                      {"optimizer.m": t.m, "optimizer.v": t.v})
         laps.end("checkpoints")
     every = {"evaluation": s.eval_every, "logging": s.log_every, "samples": s.sample_every,
-             "checkpoints": s.checkpoint_every}
+             "best weights": s.eval_every, "checkpoints": s.checkpoint_every}
     return {name: 1e3 * laps[name] / n for name, n in every.items()}
+
+def _log(t: Training, folder: Path, step: int) -> None:
+    "A row of metrics, and the gradient's norm by layer."
+    norms = training.layer_norms(t.cfg, t.grad)
+    runs.write_row(folder, training.measure(t) | {"step": step})
+    add_lines(folder / "series.jsonl", [dict(step=step, series="grad_norm", values=norms)])
 
 # %% ../nbs/48_watching.ipynb #9a68c518
 def profile_figure(p: Profile, caption: str = "") -> "Shown":
