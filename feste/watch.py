@@ -425,6 +425,7 @@ def _apart(t: Training) -> dict[str, float]: # part -> seconds
         laps.end("average of weights")
     return laps
 
+# %% ../nbs/48_watching.ipynb #4afbb093
 def _windows(t: Training) -> tuple[np.ndarray, np.ndarray]: # (B, T) inputs and targets
     "The windows of the next step."
     s, ids = t.settings, t.ids["train"]
