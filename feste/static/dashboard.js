@@ -62,7 +62,7 @@ function render({ model, el }) {
   live.setAttribute("aria-live", "polite");
   const warnings = element("ul", { className: "feste-events" }), history = element("ol");
   const everything = element("details", {}, element("summary", { textContent: "All events" }), history);
-  const panels = element("div", { className: "feste-charts" }), samples = element("div", { className: "feste-samples" });
+  const loss = element("div", { className: "feste-charts feste-loss" }), panels = element("div", { className: "feste-charts" }), samples = element("div", { className: "feste-samples" });
   const slider = element("input", { type: "range", min: 0, max: 0, value: 0 }), where = element("output");
   const play = element("button", { type: "button", textContent: "Play" });
   const speed = element("select", {}, ...Object.keys(SPEEDS).map((name) => element("option", { value: name, textContent: name, selected: name === "normal" })));
@@ -97,12 +97,15 @@ function render({ model, el }) {
   const arrange = (every) => {
     const wanted = every.length && steps.length ? specs(every, bits, log.checked) : [], ids = new Set(wanted.map((spec) => spec.id));
     for (const [id, chart] of charts) if (!ids.has(id)) { chart.end(); chart.node.remove(); charts.delete(id); }
-    wanted.forEach((spec, k) => {
+    wanted.forEach((spec) => {
       if (!charts.has(spec.id)) charts.set(spec.id, lineChart((x) => { stop(); go(x); }));
       const chart = charts.get(spec.id);
-      if (panels.children[k] !== chart.node) panels.insertBefore(chart.node, panels.children[k] ?? null);
       chart.update(spec, steps[index()]);
     });
+    // A node that is where it should be is left alone: it may have the focus.
+    const place = (box, nodes) => nodes.forEach((node, k) => { if (box.children[k] !== node) box.insertBefore(node, box.children[k] ?? null); });
+    place(loss, wanted.filter((spec) => spec.id === 0).map((spec) => charts.get(spec.id).node));
+    place(panels, wanted.filter((spec) => spec.id > 0).map((spec) => charts.get(spec.id).node));
   };
   function draw() {
     const every = runs(), before = steps[index()], atTheEnd = index() >= steps.length - 1 && !timer;
@@ -145,7 +148,7 @@ function render({ model, el }) {
     start();
   });
   const controls = element("div", { className: "feste-row" }, play, labels("Speed", speed), labels("Step", slider), where);
-  el.replaceChildren(status, live, warnings, everything, controls, units, element("label", { className: "feste-log" }, log, element("span", { textContent: "Logarithmic axes" })), panels, samples);
+  el.replaceChildren(status, live, warnings, everything, controls, units, element("label", { className: "feste-log" }, log, element("span", { textContent: "Logarithmic axes" })), loss, samples, panels);
   for (const name of LIVE) model.on(`change:${name}`, draw);
   draw();
   return () => {
