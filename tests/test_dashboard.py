@@ -1,4 +1,4 @@
-"""The dashboard in a browser: a run replayed, compared, watched; joined and as modules alike."""
+"""The dashboard in a browser: a run replayed, compared, watched; joined and as modules."""
 import functools
 import http.server
 import json
@@ -80,7 +80,8 @@ def odd(tmp_path) -> Path:
     events = [(0, "start", "it begins"), (700, "alert", "the loss rises <b>much</b>"),
               (1500, "failure", "no space left"), (1500, "resume", "")]
     add_lines(folder / "events.jsonl", [
-        dict(time="2026-11-25T07:00:00+0000", step=s, event=e, message=m) for s, e, m in events])
+        dict(time="2026-11-25T07:00:00+0000", step=s, event=e, message=m)
+        for s, e, m in events])
     write_json(folder / "yardsticks.json", {"gzip": 3.5})
     (folder / "samples" / "step_0002000.txt").write_text("<img src=x onerror=alert(1)>")
     return folder
@@ -119,10 +120,11 @@ def test_charts_say_what_was_measured(site, page):
     rows = records.read_metrics(records.recording("tiny"))
     losses = [row["val_loss"] for row in rows if row["val_loss"] is not None]
     label = page.locator(".feste-picture svg").first.get_attribute("aria-label")
-    assert f"validation: from {losses[0]:.4g} at step 0 to {losses[-1]:.4g} at step 2000" in label
+    said = f"validation: from {losses[0]:.4g} at step 0 to {losses[-1]:.4g} at step 2000"
+    assert said in label
     set_step(page, 0)
     values = page.locator(".feste-charts figure").first.locator("li span").all_inner_texts()
-    assert values == ["–", f"{losses[0]:.4g}"]          # no training loss before a step
+    assert values == ["\u2013", f"{losses[0]:.4g}"]          # no training loss before a step
     titles = page.locator(".feste-charts figcaption").all_inner_texts()
     columns = widgets.run_data(records.recording("tiny"))["columns"]
     assert ("Learning rate" in titles) == ("lr" in columns)
@@ -133,7 +135,8 @@ def test_charts_say_what_was_measured(site, page):
     page.locator(".feste-charts summary").first.click()
     page.locator(".feste-charts table").first.wait_for()
     cells = page.locator(".feste-charts table").first.locator("td").all_inner_texts()
-    assert cells[0] == "0" and float(cells[1]) == pytest.approx(rows[0]["val_bits_per_byte"], 1e-3)
+    assert cells[0] == "0"
+    assert float(cells[1]) == pytest.approx(rows[0]["val_bits_per_byte"], 1e-3)
     assert page.troubles == []
 
 
@@ -210,7 +213,8 @@ def test_two_runs_side_by_side(site, page):
     assert page.locator("output").inner_text() == "step 4000"
     names = page.locator(".feste-charts figure").first.locator("li").all_inner_texts()
     assert [n.strip().rsplit(" ", 1)[0] for n in names] == [
-        f"{run}, {what}" for run in ("tiny", "four-heads") for what in ("training", "validation")]
+        f"{run}, {what}" for run in ("tiny", "four-heads")
+        for what in ("training", "validation")]
     steps = widgets.Dashboard(*both).samples
     page.locator("input[type=range]").focus()
     page.keyboard.press("Home")
@@ -263,7 +267,8 @@ def test_on_a_phone(site, page, odd, mode):
         box = svg.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
     sizes = page.locator(".feste-picture text").evaluate_all("""texts => texts.map((t) => {
-      const scale = t.ownerSVGElement.getBoundingClientRect().width / t.ownerSVGElement.viewBox.baseVal.width;
+      const svg = t.ownerSVGElement;
+      const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
       return parseFloat(getComputedStyle(t).fontSize) * scale;
     })""")
     assert min(sizes) >= 11
@@ -275,7 +280,8 @@ def test_on_a_phone(site, page, odd, mode):
 
 def test_controls_have_names(site, page, odd):
     page.goto(site(widgets.Dashboard(odd)))
-    for control in page.locator(".feste-dashboard :is(input, select, button, [tabindex])").all():
+    every = page.locator(".feste-dashboard :is(input, select, button, [tabindex])")
+    for control in every.all():
         name = control.evaluate(
             "c => c.ariaLabel || c.labels?.[0]?.textContent || c.textContent || ''")
         assert name.strip(), control.evaluate("c => c.outerHTML")
