@@ -291,7 +291,7 @@ def joined(name: str) -> str: # an ES module without imports
     plain = (re.sub("^export ", "", text, flags=re.M) for text in libraries)
     return "".join(plain) + own
 
-# %% ../nbs/91_widgets.ipynb #b0e47c74
+# %% ../nbs/91_widgets.ipynb #47cacd58
 def _add_part(path: Path, parts: dict[Path, str], above: tuple[Path, ...]) -> None:
     "Add a module after those that it imports; `above`: those that import it."
     if path in above: raise ValueError(f"{path.name} imports itself, by way of "
@@ -358,7 +358,7 @@ def _by_part(series: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, lis
     return {name: _thinned([(step, values.get(name)) for step, values in series])
             for name in names}
 
-# %% ../nbs/91_widgets.ipynb #c2adab47
+# %% ../nbs/91_widgets.ipynb #661d62ac
 def _events(path: Path) -> list[list[Any]]: # step, event, message
     "The newest ones; the many checkpoints of a long run are left out."
     found = [e for e in records.read_events(path) if e["event"] != "checkpoint"]
@@ -411,12 +411,14 @@ class Dashboard(anywidget.AnyWidget):
 
     def follow(self, seconds: float = 1.0) -> "Dashboard":
         "Read the folders every so often, until the runs have ended or the widget is closed."
-        seconds = number("seconds", seconds, 0)
-        if not self._watcher.is_alive():
-            self._watcher = threading.Thread(target=_watch, args=(self, seconds, self._over),
-                                             daemon=True, name="dashboard")
-            self._watcher.start()
+        self._start(number("seconds", seconds, 0), _ENDED)
         return self
+
+    def _start(self, seconds: float, ended: Sequence[str]) -> None:
+        if self._watcher.is_alive(): return
+        self._watcher = threading.Thread(target=_watch, args=(self, seconds, ended, self._over),
+                                         daemon=True, name="dashboard")
+        self._watcher.start()
 
     def __call__(self, folder: str | Path, row: records.Row) -> None:
         "A sink: at most once a second, since drawing takes time."
@@ -424,7 +426,9 @@ class Dashboard(anywidget.AnyWidget):
 
     def close(self, folder: str | Path | None = None) -> None:
         "As a sink, at a run's end: draw its last state. Without a folder: end the widget."
-        if folder is not None: self.refresh()
+        if folder is not None:              # it is still running, until all sinks are closed
+            self.refresh()
+            self._start(0.2, [state for state in records.STATES if state != "running"])
         else:
             self._over.set()
             super().close()
@@ -443,13 +447,14 @@ def _apart(every: list[dict[str, Any]]) -> dict[str, list[Any]]: # of each run
     found = {name: [run.pop(name) for run in every] for name in ("series", "samples")}
     return {"runs": every, **found}
 
-def _watch(board: Dashboard, seconds: float, over: threading.Event) -> None:
-    "Refresh until the runs have ended; reading takes at most a tenth of the time."
+def _watch(board: Dashboard, seconds: float, ended: Sequence[str], over: threading.Event,
+           ) -> None:
+    "Refresh until the runs are in such states; reading takes at most a tenth of the time."
     wait = 0.0
     while not over.wait(wait):
         began = time.monotonic()
         board.refresh()
-        if all(run["state"] in _ENDED for run in board.runs): break
+        if all(run["state"] in ended for run in board.runs): break
         wait = max(seconds, 9 * (time.monotonic() - began))
 
 def _recorded_run(folder: Path, run: dict[str, Any], samples: list[Any]) -> str: # HTML
