@@ -291,7 +291,7 @@ def joined(name: str) -> str: # an ES module without imports
     plain = (re.sub("^export ", "", text, flags=re.M) for text in libraries)
     return "".join(plain) + own
 
-# %% ../nbs/91_widgets.ipynb #47cacd58
+# %% ../nbs/91_widgets.ipynb #c0968fe5
 def _add_part(path: Path, parts: dict[Path, str], above: tuple[Path, ...]) -> None:
     "Add a module after those that it imports; `above`: those that import it."
     if path in above: raise ValueError(f"{path.name} imports itself, by way of "
@@ -358,7 +358,7 @@ def _by_part(series: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, lis
     return {name: _thinned([(step, values.get(name)) for step, values in series])
             for name in names}
 
-# %% ../nbs/91_widgets.ipynb #661d62ac
+# %% ../nbs/91_widgets.ipynb #a78b7d3a
 def _events(path: Path) -> list[list[Any]]: # step, event, message
     "The newest ones; the many checkpoints of a long run are left out."
     found = [e for e in records.read_events(path) if e["event"] != "checkpoint"]
