@@ -1067,6 +1067,7 @@ d = { 'settings': {'doc_baseurl': '/', 'doc_host': '.', 'git_url': '.', 'lib_pat
                                'feste.widgets.Dashboard.__init__': ('widgets.html#dashboard.__init__', 'feste/widgets.py'),
                                'feste.widgets.Dashboard._repr_mimebundle_': ( 'widgets.html#dashboard._repr_mimebundle_',
                                                                               'feste/widgets.py'),
+                               'feste.widgets.Dashboard._start': ('widgets.html#dashboard._start', 'feste/widgets.py'),
                                'feste.widgets.Dashboard.close': ('widgets.html#dashboard.close', 'feste/widgets.py'),
                                'feste.widgets.Dashboard.follow': ('widgets.html#dashboard.follow', 'feste/widgets.py'),
                                'feste.widgets.Dashboard.refresh': ('widgets.html#dashboard.refresh', 'feste/widgets.py'),

@@ -124,7 +124,7 @@ def test_charts_say_what_was_measured(site, page):
     assert said in label
     set_step(page, 0)
     values = page.locator(".feste-charts figure").first.locator("li span").all_inner_texts()
-    assert values == ["\u2013", f"{losses[0]:.4g}"]          # no training loss before a step
+    assert values == ["\u2013", f"{losses[0]:.4g}"]     # no training loss before a step
     titles = page.locator(".feste-charts figcaption").all_inner_texts()
     columns = widgets.run_data(records.recording("tiny"))["columns"]
     assert ("Learning rate" in titles) == ("lr" in columns)

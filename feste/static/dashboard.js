@@ -67,6 +67,7 @@ function render({ model, el }) {
   const play = element("button", { type: "button", textContent: "Play" });
   const speed = element("select", {}, ...Object.keys(SPEEDS).map((name) => element("option", { value: name, textContent: name, selected: name === "normal" })));
   const log = element("input", { type: "checkbox" });
+  const logarithmic = element("label", { className: "feste-log" }, log, element("span", { textContent: "Logarithmic axes" }));
   const units = element("fieldset", {}, element("legend", { textContent: "Loss in" }), ...["nats per token", "bits per byte"].map((name, k) => {
     const radio = element("input", { type: "radio", name: group, checked: k === 0 });
     radio.addEventListener("change", () => { bits = k === 1; draw(); });
@@ -119,7 +120,7 @@ function render({ model, el }) {
     history.replaceChildren(...items((run) => run.events));
     everything.hidden = !history.children.length;
     units.hidden = !every.some((run) => measured(run, "val_bits_per_byte").length);
-    controls.hidden = steps.length < 2;
+    controls.hidden = logarithmic.hidden = steps.length < 2;
     arrange(every);
     show();
   }
@@ -148,7 +149,7 @@ function render({ model, el }) {
     start();
   });
   const controls = element("div", { className: "feste-row" }, play, labels("Speed", speed), labels("Step", slider), where);
-  el.replaceChildren(status, live, warnings, everything, controls, units, element("label", { className: "feste-log" }, log, element("span", { textContent: "Logarithmic axes" })), loss, samples, panels);
+  el.replaceChildren(status, live, warnings, everything, controls, units, logarithmic, loss, samples, panels);
   for (const name of LIVE) model.on(`change:${name}`, draw);
   draw();
   return () => {
