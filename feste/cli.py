@@ -24,7 +24,7 @@ import feste
 from . import files, records, twins
 from .checks import Rule, shown
 from .model import CHOICES, PRESETS, Choice, n_params, preset
-from .training import RULES, Settings, recipe
+from .training import CHANGEABLE, RULES, Settings, recipe
 
 if TYPE_CHECKING:
     from feste.data import Corpus
@@ -474,7 +474,7 @@ def _train(
     stops; `feste resume RUN` goes on, and the result is the same as without the stop.
     """
     from feste import data, runs
-    model = _model(origin, None) if origin else None
+    model = LanguageModel.load(origin) if origin else None
     settings = _settings(name, heads, model, given)
     tok = _tokenizer_of(given["tokenizer"]) if given["tokenizer"] else None
     corpus, tag = data.load(text), given["tag"]
@@ -538,9 +538,6 @@ def _go(run: "Run") -> None:
     _say(f"{result}. Sample it: feste sample {run.folder}")
 
 # %% ../nbs/92_cli.ipynb #36e5ca7e
-_CHANGEABLE = ("steps", "threads", "backend", "log_every", "eval_every", "eval_tokens",
-               "sample_every", "checkpoint_every", "patience")
-
 @main.command("resume", epilog=_examples(
     "feste resume my-run", "feste resume my-run --steps 4000",
     "feste resume my-run --step 500     # again from an earlier checkpoint"))
@@ -548,7 +545,7 @@ _CHANGEABLE = ("steps", "threads", "backend", "log_every", "eval_every", "eval_t
 @click.option("--step", type=click.IntRange(0), help="Go back to the checkpoint of this step; "
               "what came later is moved aside, into RUN/before.")
 @click.option("--text", type=Place(), help="Where the run's text is now, if it was moved.")
-@_with([_setting_option(name, None, RULES[name][1]) for name in _CHANGEABLE])
+@_with([_setting_option(name, None, RULES[name][1]) for name in CHANGEABLE])
 def _resume(folder: Path, step: int | None, text: Path | None, **given: Any) -> None:
     """Go on with a run after a stop.
 
@@ -556,7 +553,7 @@ def _resume(folder: Path, step: int | None, text: Path | None, **given: Any) -> 
     Options that are left out stay as they were.
     """
     from feste import data, runs
-    corpus, changes = data.load(text) if text else None, _given(given, _CHANGEABLE)
+    corpus, changes = data.load(text) if text else None, _given(given, CHANGEABLE)
     with runs.resume_run(folder, corpus, changes or None, step) as run:
         if not run.done:
             click.echo(f"going on after step {run.step:,} of {run.settings.steps:,}", err=True)
@@ -606,6 +603,7 @@ def _texts(
     checkpoint: str, seed: int | None, **how: Any,
 ) -> Iterator[str]:
     "Pieces of the samples, the prompts included; a line before each if there are several."
+    from feste.generation import LanguageModel
     from feste.random import fresh_seed
     from feste.tokenizer import well_formed
     if prompt is not None and prompt_file is not None:
@@ -613,7 +611,7 @@ def _texts(
     which = _checkpoint(checkpoint)
     if prompt_file is not None: prompt = _input(prompt_file)
     start = well_formed("HAMLET:\n" if prompt is None else prompt)     # bytes may be no UTF-8
-    model = _model(folder, which)
+    model = LanguageModel.load(folder, which)
     first = fresh_seed() if seed is None and samples > 1 else seed
     for n in range(samples):
         its = None if first is None else first if not n else (first + n) % (1 << 64)
@@ -635,20 +633,6 @@ def _checkpoint(text: str) -> str | int | None: # as `records.weights_file` take
     if text.isascii() and text.isdigit() and len(text) < 16: return int(text)
     raise click.UsageError(f"--checkpoint is {shown(text)}: give best, last, or a step, such "
                            "as 500")
-
-def _model(folder: Path, which: str | int | None) -> "LanguageModel":
-    "A trained model; of a run, one of its checkpoints."
-    from feste.generation import LanguageModel, Provenance, WrongTokenizer
-    from feste.weights import check_config, load_weights
-    if which is None: return LanguageModel.load(folder)
-    folder = _folder_of(folder)
-    flat, cfg, _, _ = load_weights(records.weights_file(folder, which))
-    check_config(folder, cfg)
-    tok, provenance = _tokenizer_of(folder), Provenance.read(folder)
-    if provenance.tokenizer_sha256 not in (None, tok.sha256):
-        raise WrongTokenizer(f"{folder / 'tokenizer.json'} is not the tokenizer that this "
-                             "model was trained with: put that file back")
-    return LanguageModel(flat, cfg, tok, provenance)
 
 # %% ../nbs/92_cli.ipynb #c4e54df7
 def _finite(about: dict[str, Any]) -> dict[str, Any]:
@@ -708,25 +692,17 @@ def _table(lines: Sequence[Sequence[str]], left: int = 3) -> None:
               "second on this machine; large ones take a minute.")
 def _presets(names: tuple[str, ...], measure: bool) -> None:
     "List the models' sizes, and what each needs."
+    from feste import runs
     header = ["preset", "parameters", "memory", "context", "steps", "batch", "lr"]
     lines = [header + ["tokens/s"] * measure]
     for name in names or PRESETS:
         s = recipe(name)
-        lines.append([name, f"{n_params(s.model):,}", _size(_memory(s)), f"{s.model.T:,}",
+        lines.append([name, f"{n_params(s.model):,}", _size(runs.memory(s)), f"{s.model.T:,}",
                       f"{s.steps:,}", str(s.batch), f"{s.lr:g}",
                       *([_rate(s)] if measure else [])])
     _table(lines, left=1)
 
 # %% ../nbs/92_cli.ipynb #d1c49cff
-def _memory(s: Settings) -> int: # bytes
-    "What training will hold, before any of it is allocated; and a checkpoint on its way."
-    engine, checkpoint = twins.fast("engine"), 12 * n_params(s.model)
-    if engine is None:
-        from feste.ledger import kept_numbers
-        return checkpoint + 4 * (4 * n_params(s.model) + kept_numbers(s.model))
-    plan = engine.plan(s.model, s.threads or engine.physical_cores())
-    return checkpoint + sum(plan.values())
-
 def _rate(s: Settings) -> str: # tokens a second
     "How fast a model trains here: a window for each thread, without the update."
     import numpy as np

@@ -163,13 +163,14 @@ class LanguageModel:
     def load(
         cls,
         path: str | Path, # a run, a recording, or the name of one that comes with the course
+        which: str | int | None = None, # "best", or a checkpoint's step; None: the newest
     ) -> "LanguageModel":
-        """A trained model; of a run, its newest checkpoint.
+        """A trained model; of a run, one of its checkpoints.
 
         Raises `records.NoModel` if there is none, `files.Damaged` for a damaged file, and
         `WrongTokenizer` if the tokenizer is not the one that the run was trained with.
         """
-        return _load(as_path(path, "path"))
+        return _load(as_path(path, "path"), which)
 
     def logits(self, ids: list[int]) -> np.ndarray: # (vocab_size,)
         "What the model expects after some tokens, of which it sees the last T."
@@ -218,10 +219,10 @@ def _check_parts(cfg: Config, tok: Any, provenance: Any) -> None:
                              f"{cfg.V}: use the tokenizer that it was trained with")
 
 # %% ../nbs/43_generation.ipynb #5d6d15db
-def _load(folder: Path) -> LanguageModel:
+def _load(folder: Path, which: str | int | None) -> LanguageModel:
     "A model and its provenance from a folder, or from a recording's name."
     folder = _find(folder)
-    flat, cfg, _, _ = load_weights(weights_file(folder))
+    flat, cfg, _, _ = load_weights(weights_file(folder, which))
     check_config(folder, cfg)
     provenance = Provenance.read(folder)
     tok = _load_tokenizer(folder / "tokenizer.json")
@@ -256,6 +257,7 @@ def _find(path: Path) -> Path:
 # %% ../nbs/43_generation.ipynb #d0ad641e
 def load(
     path: str | Path, # a run's folder, a recording's, or a recording's name, such as "tiny"
+    which: str | int | None = None, # "best", or a checkpoint's step; None: the newest
 ) -> LanguageModel:
     "A trained model; the short name of `LanguageModel.load`, for `feste.load`."
-    return LanguageModel.load(path)
+    return LanguageModel.load(path, which)

@@ -2,7 +2,8 @@
 
 # %% auto #0
 __all__ = ['Row', 'LARGEST_METRICS', 'BEST', 'EVENTS', 'STATES', 'read_metrics', 'NoModel', 'step_of', 'checkpoints',
-           'weights_file', 'read_run', 'recording', 'read_events', 'read_series', 'state_of', 'read_benchmark']
+           'weights_file', 'read_run', 'recording', 'read_events', 'series_lines', 'read_series', 'state_of',
+           'read_benchmark']
 
 # %% ../nbs/96_records.ipynb #5532dc68
 __doc__ = """A run's or model's folder, read: settings, metrics, the newest weights.
@@ -163,33 +164,38 @@ def read_events(
     return found
 
 # %% ../nbs/96_records.ipynb #87b9d42e
-def read_series(
-    folder: str | Path,
-    name: str,          # such as "grad_norm", or "val_bits_per_byte"
-) -> list[tuple[int, dict[str, float]]]: # (step, value of each layer, or slice)
-    "A measurement with several values; empty if it was not taken. Raises `Damaged`."
-    path = _file(folder, "series.jsonl")
-    if not path.exists(): return []
-    found, last = list[tuple[int, dict[str, float]]](), -1
-    for number, line in enumerate(read_lines(path), 1):
+def series_lines(folder: str | Path) -> list[dict[str, Any]]: # each: step, series, values
+    "All measurements with several values, by ascending step. Raises `Damaged`."
+    path, last = _file(folder, "series.jsonl"), -1
+    lines = read_lines(path) if path.exists() else []
+    for number, line in enumerate(lines, 1):
         step, values = line.get("step"), line.get("values")
         if type(step) is not int or step < last or not isinstance(values, dict) or not all(
                 type(x) in (int, float) for x in values.values()):
             raise damaged(path, f"line {number} is no measurement, or not in its place")
         last = step
-        if line.get("series") == name: found.append((step, values))
-    return found
+    return lines
+
+def read_series(
+    folder: str | Path,
+    name: str,          # such as "grad_norm", or "val_bits_per_byte"
+) -> list[tuple[int, dict[str, float]]]: # (step, value of each layer, or slice)
+    "A measurement with several values; empty if it was not taken. Raises `Damaged`."
+    return [(line["step"], line["values"]) for line in series_lines(folder)
+            if line.get("series") == name]
 
 # %% ../nbs/96_records.ipynb #59743257
 STATES = ("new", "running", "stopped", "finished", "failed", "recording")
 
 def state_of(folder: str | Path) -> str: # one of STATES
     "What state a run is in. Raises `FileNotFoundError` if there is no run; `Damaged`."
-    read_run(folder)
+    settings = read_run(folder)["settings"]
     if in_use(folder): return "running"
     if not checkpoints(folder):
         return "recording" if _file(folder, "model.safetensors").is_file() else "new"
     *_, last = "", *(e["event"] for e in read_events(folder) if e["event"] != "alert")
+    if not last and step_of(checkpoints(folder)[-1]) == settings.get("steps"):
+        return "finished"           # a run of before there were events
     return {"finish": "finished", "early": "finished", "failure": "failed"}.get(last, "stopped")
 
 # %% ../nbs/96_records.ipynb #cca33315

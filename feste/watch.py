@@ -348,7 +348,7 @@ class Profile(NamedTuple):
         every = {**self.parts, **self.between}
         return [(name, ms, ms / sum(every.values())) for name, ms in every.items()]
 
-# %% ../nbs/48_watching.ipynb #843d4ce1
+# %% ../nbs/48_watching.ipynb #5281a7d2
 class _Laps(dict[str, float]):
     "Seconds by name; each lap ends now, and began where the last one ended."
     def __init__(self) -> None: self.now = time.perf_counter()
@@ -411,7 +411,7 @@ def _backward(
 def _apart(t: Training) -> dict[str, float]: # part -> seconds
     "A training step, taken apart. It does change the parameters."
     s, laps = t.settings, _Laps()
-    X, Y = _windows(t)
+    X, Y = training.take_windows(t.ids["train"], training.next_starts(t), t.cfg.T)
     laps.end("data")
     t.grad[:] = 0
     laps.end("gradient to zero")
@@ -425,16 +425,7 @@ def _apart(t: Training) -> dict[str, float]: # part -> seconds
         laps.end("average of weights")
     return laps
 
-# %% ../nbs/48_watching.ipynb #4afbb093
-def _windows(t: Training) -> tuple[np.ndarray, np.ndarray]: # (B, T) inputs and targets
-    "The windows of the next step."
-    s, ids = t.settings, t.ids["train"]
-    if s.order == "random":
-        key = random.key_of(s.seed, random.WINDOWS, t.step)
-        return training.draw_windows(ids, s.batch, t.cfg.T, key)
-    starts = training.epoch_starts(len(ids), s.batch, t.cfg.T, s.seed, t.step)
-    return training.take_windows(ids, starts, t.cfg.T)
-
+# %% ../nbs/48_watching.ipynb #e378355a
 def _time_layers(t: Training, X: np.ndarray, Y: np.ndarray, laps: _Laps) -> None:
     "Forward and backward for a part of the batch, by the backend that there is."
     engine = None if isinstance(t.backend, Reference) else twins.fast("engine")
@@ -473,7 +464,7 @@ def _made_up_training(settings: Settings) -> Training:
 
 # %% ../nbs/48_watching.ipynb #2b12b67e
 def _time_steps(t: Training, seconds: float) -> tuple[float, dict[str, float]]: # ms
-    "A whole step, and its parts: medians of both, measured alternately."
+    "A whole step, and its parts: means over the quietest quarter of either."
     wholes, laps = list[float](), list[dict[str, float]]()
     for k in range(MOST_ROUNDS + 1):
         if k == 1: began = time.perf_counter()      # the first one compiles
@@ -482,9 +473,11 @@ def _time_steps(t: Training, seconds: float) -> tuple[float, dict[str, float]]: 
         training.train_step(t)
         wholes.append(time.perf_counter() - start)
         laps.append(_apart(t))
-    wholes, laps = wholes[1:], laps[1:]
-    return 1e3 * statistics.median(wholes), {
-        name: 1e3 * statistics.median(lap[name] for lap in laps) for name in laps[0]}
+    quarter = max(1, (len(laps) - 1) // 4)
+    wholes = sorted(wholes[1:])[:quarter]
+    laps = sorted(laps[1:], key=lambda lap: sum(lap.values()))[:quarter]
+    return 1e3 * statistics.fmean(wholes), {
+        name: 1e3 * statistics.fmean(lap[name] for lap in laps) for name in laps[0]}
 
 # %% ../nbs/48_watching.ipynb #669f94e8
 def _time_between(t: Training, s: Settings) -> dict[str, float]: # part -> ms a step

@@ -323,24 +323,31 @@ def run_data(folder: str | Path) -> dict[str, Any]:
     data: dict[str, Any] = dict(name=path.name, tag=None, state="not there yet", steps=None,
                                 columns={}, series={}, events=[], samples=[], yardsticks={},
                                 problem="")
-    try: data |= _read_data(path)
-    except FileNotFoundError: data["problem"] = "not there yet; it will be shown when it is"
-    except (OSError, ValueError, LookupError, TypeError) as e:
-        data["problem"] = str(e) or type(e).__name__
-    return data
+    problems = list[str]()
+    for part, read in _PARTS.items():
+        try: data |= read(path) if part == "about" else {part: read(path)}
+        except FileNotFoundError:       # a run without rows yet, or no run
+            if part == "about": problems.append("not there yet; it will be shown when it is")
+        except (OSError, ValueError, LookupError, TypeError) as e:
+            problems.append(str(e) or type(e).__name__)
+        if part == "about" and problems: break
+    return data | {"problem": "; ".join(dict.fromkeys(problems))}
 
-def _read_data(path: Path) -> dict[str, Any]:
-    run, rows, steps = records.read_run(path), list[records.Row](), None
-    with contextlib.suppress(FileNotFoundError): rows = records.read_metrics(path)
+# %% ../nbs/91_widgets.ipynb #68895324
+def _about(path: Path) -> dict[str, Any]:
+    run, steps = records.read_run(path), None
     with contextlib.suppress(ValueError):
         steps = whole_number("steps", run["settings"].get("steps"))
+    return {"tag": run["tag"], "steps": steps, "state": "unknown"}
+
+def _columns(path: Path) -> dict[str, list[list[float]]]:
+    rows = records.read_metrics(path)
     names = dict.fromkeys(name for row in rows for name in row if name != "step")
-    columns = {name: _thinned([(row["step"], row.get(name)) for row in rows]) for name in names}
-    return dict(
-        tag=run["tag"], state=records.state_of(path), steps=steps, columns=columns,
-        series={name: _by_part(records.read_series(path, name))
-                for name in ("grad_norm", "val_bits_per_byte")},
-        events=_events(path), samples=_samples(path), yardsticks=_yardsticks(path))
+    return {name: _thinned([(row["step"], row.get(name)) for row in rows]) for name in names}
+
+def _series(path: Path) -> dict[str, dict[str, list[list[float]]]]:
+    return {name: _by_part(records.read_series(path, name))
+            for name in ("grad_norm", "val_bits_per_byte")}
 
 # %% ../nbs/91_widgets.ipynb #1cf59111
 def _thinned(points: Sequence[tuple[Any, Any]]) -> list[list[float]]:
@@ -379,6 +386,10 @@ def _samples(path: Path) -> list[list[Any]]: # step, text
 def _yardsticks(path: Path) -> dict[str, float]: # what others reach, in bits per byte
     if not (path / "yardsticks.json").exists(): return {}
     return {name: number(name, x, 0) for name, x in read_json(path / "yardsticks.json").items()}
+
+_PARTS: dict[str, Callable[[Path], Any]] = {    # how each part of a run's data is read
+    "about": _about, "state": records.state_of, "columns": _columns, "series": _series,
+    "events": _events, "samples": _samples, "yardsticks": _yardsticks}
 
 # %% ../nbs/91_widgets.ipynb #54f504ab
 class Dashboard(anywidget.AnyWidget):
