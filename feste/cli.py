@@ -474,6 +474,7 @@ def _train(
     stops; `feste resume RUN` goes on, and the result is the same as without the stop.
     """
     from feste import data, runs
+    from feste.generation import LanguageModel
     model = LanguageModel.load(origin) if origin else None
     settings = _settings(name, heads, model, given)
     tok = _tokenizer_of(given["tokenizer"]) if given["tokenizer"] else None
