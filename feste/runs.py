@@ -691,7 +691,8 @@ def _load_newest(run: Run, identity: str, step: int | None) -> str: # the hash o
     for bad, error in damaged:
         warnings.warn(f"{error}. It was put aside: the run goes on from step {run.step}",
                       stacklevel=3)
-        os.replace(bad, bad.with_suffix(".damaged"))
+        aside = bad.with_suffix(".damaged")
+        os.replace(bad, aside)
     if step is not None: _move_aside(run)
     return table
 
